@@ -1,0 +1,107 @@
+/*
+ * arch_x86_64.h - everything that depends on the CPU: raw system calls, the
+ * registers an unwind starts from, a thread without pthread.
+ *
+ * Include "arch.h", never this file. Context: PP_ANY throughout.
+ */
+#ifndef ARCH_X86_64_H
+#define ARCH_X86_64_H
+
+#include <sys/ucontext.h>
+
+#include "pp.h"
+
+/* Registers in DWARF numbering (System V psABI x86-64, figure 3.36); number
+ * 16 is the return address column, that is the program counter. */
+enum {
+	ARCH_REG_RAX = 0,
+	ARCH_REG_RDX = 1,
+	ARCH_REG_RCX = 2,
+	ARCH_REG_RBX = 3,
+	ARCH_REG_RSI = 4,
+	ARCH_REG_RDI = 5,
+	ARCH_REG_RBP = 6,
+	ARCH_REG_RSP = 7,
+	ARCH_REG_R8 = 8,
+	ARCH_REG_R15 = 15,
+	ARCH_REG_PC = 16,
+	ARCH_REGS = 17,
+	ARCH_REG_SP = ARCH_REG_RSP,
+};
+
+struct arch_regs {
+	uint64_t r[ARCH_REGS];
+};
+
+static inline long arch_syscall6(long n, long a, long b, long c, long d,
+	long e, long f)
+{
+	long ret;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* The registers a signal interrupted. */
+static inline void arch_regs_from_ucontext(struct arch_regs *regs,
+	const ucontext_t *uc)
+{
+	const greg_t *g = uc->uc_mcontext.gregs;
+
+	regs->r[0] = (uint64_t)g[REG_RAX];
+	regs->r[1] = (uint64_t)g[REG_RDX];
+	regs->r[2] = (uint64_t)g[REG_RCX];
+	regs->r[3] = (uint64_t)g[REG_RBX];
+	regs->r[4] = (uint64_t)g[REG_RSI];
+	regs->r[5] = (uint64_t)g[REG_RDI];
+	regs->r[6] = (uint64_t)g[REG_RBP];
+	regs->r[7] = (uint64_t)g[REG_RSP];
+	regs->r[8] = (uint64_t)g[REG_R8];
+	regs->r[9] = (uint64_t)g[REG_R9];
+	regs->r[10] = (uint64_t)g[REG_R10];
+	regs->r[11] = (uint64_t)g[REG_R11];
+	regs->r[12] = (uint64_t)g[REG_R12];
+	regs->r[13] = (uint64_t)g[REG_R13];
+	regs->r[14] = (uint64_t)g[REG_R14];
+	regs->r[15] = (uint64_t)g[REG_R15];
+	regs->r[16] = (uint64_t)g[REG_RIP];
+}
+
+/* The registers of the running function, here. Inlined, so that the frame is
+ * the caller's own. Registers that are not callee-saved read as zero. */
+static inline __attribute__((always_inline)) void
+arch_regs_here(struct arch_regs *regs)
+{
+	for (int i = 0; i < ARCH_REGS; i++)
+		regs->r[i] = 0;
+	__asm__ volatile("movq %%rbx, 24(%0)\n\t"
+			 "movq %%rbp, 48(%0)\n\t"
+			 "movq %%rsp, 56(%0)\n\t"
+			 "movq %%r12, 96(%0)\n\t"
+			 "movq %%r13, 104(%0)\n\t"
+			 "movq %%r14, 112(%0)\n\t"
+			 "movq %%r15, 120(%0)\n\t"
+			 "leaq 0(%%rip), %%rax\n\t"
+			 "movq %%rax, 128(%0)\n\t"
+			 :
+			 : "r"(regs->r)
+			 : "rax", "memory");
+}
+
+/*
+ * Start fn(arg) on a stack of its own with raw clone(flags); when fn returns,
+ * the thread leaves through exit(2) and touches no memory after storing 0 to
+ * the word named by CLONE_CHILD_CLEARTID. `stack_top` is 16-byte aligned;
+ * `tls` is the new thread pointer for CLONE_SETTLS. Returns the tid or -errno.
+ */
+long arch_clone_thread(unsigned long flags, void *stack_top, int *parent_tid,
+	int *child_tid, void *tls, void (*fn)(void *), void *arg) PP_ANY;
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * settings.h - the effective settings of one process, as plain data.
+ *
+ * Filled once by core/control/config.c from the environment (the table there
+ * is the only list of names, defaults and ranges) and copied into the session
+ * so that another process can write the report. No pointers.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "pp.h"
+
+enum profile_kind {
+	PROFILE_CPU,
+	PROFILE_HEAP,
+	PROFILE_ALLOCS,
+	PROFILE_HEAP_PEAK,
+	PROFILE_KINDS,
+};
+
+#define PROFILE_BIT(kind) (1u << (kind))
+#define PROFILE_HEAP_FAMILY                                                    \
+	(PROFILE_BIT(PROFILE_HEAP) | PROFILE_BIT(PROFILE_ALLOCS) |             \
+		PROFILE_BIT(PROFILE_HEAP_PEAK))
+
+/* "cpu", "heap", "allocs", "heap_peak": in file names and PPROFC_PROFILES. */
+extern const char *const profile_kind_names[PROFILE_KINDS]
+	__attribute__((visibility("hidden")));
+
+enum session_place { SESSION_AUTO, SESSION_ANONYMOUS, SESSION_DIR };
+enum log_place { LOG_NONE, LOG_STDERR, LOG_FILE };
+enum symbols_mode { SYMBOLS_NAMES, SYMBOLS_NONE };
+
+#define SETTINGS_PATH_MAX 1024 /* longer paths are refused when read */
+
+struct settings {
+	uint32_t profiles;	  /* PROFILE_BIT mask; 0 = dormant */
+	uint32_t cpu_hz;	  /* after capping at the tick rate */
+	uint64_t heap_rate;	  /* mean bytes between samples; 1 = all, 0 = off */
+	uint64_t memory_bytes;	  /* cap of the session */
+	uint32_t max_depth;	  /* frames kept of one stack, 2..1024 */
+	uint32_t interval_s;	  /* 0 = none */
+	uint32_t keep;		  /* newest files kept per kind, 0 = all */
+	int32_t dump_signal;	  /* 0 = none */
+	int32_t toggle_signal;	  /* 0 = none */
+	uint8_t dump_signal_named;/* set in the environment, not by default */
+	uint8_t tid;		  /* tid label on CPU samples */
+	uint8_t follow;		  /* leave LD_PRELOAD to exec'd programs */
+	uint8_t symbols;	  /* enum symbols_mode */
+	uint8_t session_place;	  /* enum session_place */
+	uint8_t log_place;	  /* enum log_place */
+	uint8_t forked;		  /* child by fork: file names carry the pid */
+	uint8_t unused;
+	char output[SETTINGS_PATH_MAX];	     /* template, made absolute */
+	char session_dir[SETTINGS_PATH_MAX]; /* for SESSION_DIR */
+	char log_path[SETTINGS_PATH_MAX];    /* for LOG_FILE, absolute */
+	char status_path[SETTINGS_PATH_MAX]; /* PPROFC_STATUS: see log.h; "" */
+	char program[64];		     /* basename of the executable */
+	char host[65];			     /* for %h */
+};
+
+#endif

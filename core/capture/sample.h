@@ -1,0 +1,50 @@
+/*
+ * sample.h - from "something happened here" to a record in the ring.
+ *
+ * The three entry points of capture. Context: PP_ANY; each keeps errno (it
+ * makes raw system calls only) and never waits.
+ */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+#include <sys/ucontext.h>
+
+#include "pp.h"
+
+#include "arch.h"
+#include "settings.h"
+#include "thread_state.h"
+
+/* A CPU timer of this thread expired 1 + overrun times; `uc` is what the
+ * signal interrupted. Handler of the timer signal, all signals blocked. */
+void sample_cpu(const ucontext_t *uc, unsigned overrun) PP_ANY;
+
+/* Charge `periods` periods of CPU time to a one-step stack: `leaf` (synthetic)
+ * on top of `start` (0 = none). At thread and process end. */
+void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
+	uint64_t periods) PP_ANY;
+
+/*
+ * The mean-R exponential sampler decided to record an allocation: `p` of
+ * `size` bytes, weight in 1/ROW_ONE objects. `regs` are those of the hook; the
+ * hook's own frames are stripped. The caller holds thread_state.in_hook.
+ */
+void sample_alloc(void *p, size_t size, uint64_t objects,
+	const struct arch_regs *regs) PP_ANY;
+
+/* The object at p is about to be freed (or resized): if it was sampled, take
+ * it from the live table and record the free. The filter is the caller's. */
+void sample_free(void *p) PP_ANY;
+
+/* realloc: take p out before the real call ... */
+struct sample_held {
+	uint64_t address; /* 0 = was not sampled */
+	uint32_t row, unused;
+	uint64_t size, objects;
+};
+void sample_hold(void *p, struct sample_held *ret) PP_ANY;
+/* ... and put it back uncounted when the call failed, or record its free. */
+void sample_put_back(const struct sample_held *held) PP_ANY;
+void sample_let_go(const struct sample_held *held) PP_ANY;
+
+#endif

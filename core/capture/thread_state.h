@@ -1,0 +1,54 @@
+/*
+ * thread_state.h - what a thread carries in its initial-exec TLS.
+ *
+ * Read and written by the thread itself and by handlers that interrupt it;
+ * nothing here is shared between threads. Valid in any thread at any moment:
+ * all zeros is the right start, and `generation` tells whether the rest is of
+ * this process image. Context: PP_ANY.
+ */
+#ifndef THREAD_STATE_H
+#define THREAD_STATE_H
+
+#include "pp.h"
+
+#include "frame.h"
+
+struct thread_state {
+	/* heap.c: bytes (each allocation counts size + 1) until the next
+	 * sample. The hooks' fast path subtracts here and nowhere else. */
+	uint64_t heap_until;
+	uint64_t rng; /* 0 = not seeded */
+	uint32_t generation; /* process_generation() this state belongs to */
+	uint32_t tid;
+	uint32_t slot; /* threads.h, 0 = none */
+	/* Re-entry guard: > 0 while code of ours runs on this thread outside a
+	 * handler. Hooks then pass through unrecorded. */
+	volatile uint32_t in_hook;
+	volatile uint32_t in_handler;
+	uint32_t unused;
+	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
+	frame_t start_frame;	     /* start routine; 0 = unknown or main */
+	/* timers.c */
+	int64_t timer; /* kernel timer id + 1; 0 = none */
+	uint64_t first_expiry_ns; /* thread CPU time of the first expiry */
+	uint64_t period_ns;
+	volatile uint64_t recorded; /* periods recorded: sum of 1 + overrun */
+};
+
+extern __thread struct thread_state thread_state
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The calling thread's state, made valid for this process image: after a fork
+ * everything but the countdown is forgotten. Returns NULL in a detached
+ * process (generation 0). */
+struct thread_state *thread_state_get(void) PP_ANY;
+
+/* A uniform random number; seeds itself (tid, clock, address). xoshiro-like,
+ * one per thread. */
+uint64_t thread_random(struct thread_state *t) PP_ANY;
+
+/* The thread's session slot, taken if needed; 0 when the session is full. */
+struct session;
+uint32_t thread_slot_of(struct session *s, struct thread_state *t) PP_ANY;
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * unwind.h - walk a stack by our own rule cache: no lock, no allocation, no
+ * loader call but the lock-free _dl_find_object, no fault.
+ *
+ * Context: PP_ANY. Safe to re-enter (a handler may interrupt a walk).
+ */
+#ifndef UNWIND_H
+#define UNWIND_H
+
+#include "pp.h"
+
+#include "arch.h"
+#include "frame.h"
+#include "session.h"
+
+enum unwind_end {
+	UNWIND_COMPLETE,  /* reached a proper end: return address undefined */
+	UNWIND_TRUNCATED, /* a frame could not be found: last known one given */
+	UNWIND_DEPTH,	  /* `most` frames written and more would follow */
+};
+
+/* Bounds of the stack the thread is known to run on; 0, 0 if unknown. Loads
+ * outside are probed. */
+struct unwind_bounds {
+	uint64_t lo, hi;
+};
+
+/*
+ * Prepare: map and prefault the rule cache (at the first sample, any context;
+ * lock-free, idempotent). Returns 0 or -ENOMEM.
+ */
+int unwind_prepare(void) PP_ANY;
+
+/* Look up what only normal code may (run time address of _dl_find_object, the
+ * vdso, the module table used without it). From the constructor. */
+void unwind_start(void) PP_NORMAL;
+
+/*
+ * Write at most `most` frames, leaf first, starting with the registers given.
+ * `exact` says that regs' pc was interrupted (a handler) and is not a call.
+ * Frames name module instances of `s`. The first frame is always written.
+ * Returns the number of frames; *ret_end says how the walk ended.
+ */
+unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
+	struct unwind_bounds bounds, frame_t *frames, unsigned most,
+	enum unwind_end *ret_end) PP_ANY;
+
+/* Make one frame from an address that is not on any stack (a start function):
+ * finds its module instance. */
+frame_t unwind_frame_of(struct session *s, uint64_t pc, bool exact) PP_ANY;
+
+/* Code may have come, gone or moved (dlopen, dlclose; a new session, whose
+ * module instances differ): rules cached so far are void. */
+void unwind_invalidate(void) PP_ANY;
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * ring.h - records on their way to the rows, in time order.
+ *
+ * Any thread and any handler pushes; whoever holds the baton drains. Nobody
+ * waits: a full ring is drained by the pusher, and if another holds the baton
+ * the record is added to its row directly. The protocol is in ring.c.
+ * Context: PP_ANY.
+ */
+#ifndef RING_H
+#define RING_H
+
+#include "pp.h"
+
+#include "rows.h"
+#include "session.h"
+
+/* Slots are 64 bytes: one word of state and a record. */
+struct ring_slot {
+	_Atomic uint64_t word;
+	struct record record;
+};
+
+/*
+ * Push *r for the thread slot `thread` (threads.h; 0 = none). Drains when the
+ * ring is half full: everything from a hook, at most RING_HANDLER_DRAIN
+ * records when `in_handler` (all signals are blocked there already; from a
+ * hook they are blocked around the drain). Never fails and never waits.
+ */
+void ring_push(struct session *s, const struct record *r, uint32_t thread,
+	bool in_handler) PP_ANY;
+
+#define RING_HANDLER_DRAIN 64u
+
+/* The baton: the right to drain and to read rows at rest. Take it only with
+ * all signals blocked. */
+bool baton_try(struct session *s) PP_ANY;
+/* Try for at most `ns` nanoseconds, yielding the processor between tries. */
+bool baton_wait(struct session *s, uint64_t ns) PP_ANY;
+void baton_release(struct session *s) PP_ANY;
+
+/* Apply up to `most` records in order; stops at a claim still being written.
+ * Baton holder only. Returns how many were applied. */
+unsigned ring_drain(struct session *s, unsigned most) PP_ANY;
+
+/* Give up a claim that will never be completed (the writer's frame is gone):
+ * all claims of this thread slot become dead and counted. */
+void ring_abandon(struct session *s, uint32_t thread) PP_ANY;
+
+/* For a session whose process is dead: applies what was FULL, counts claims as
+ * lost. Returns records applied. */
+unsigned ring_recover(struct session *s) PP_ANY;
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * rows.h - one row per (kind, stack, thread name, tid, labels, size class):
+ * where samples are added up.
+ *
+ * A row is found or made by the hook or handler (lock-free); its counters only
+ * take atomic additions, so that a record may be applied by anyone, in any
+ * order. The heap's in-use and peak columns need order: they are changed by
+ * rows_apply() in ring order (see there). Context: PP_ANY.
+ */
+#ifndef ROWS_H
+#define ROWS_H
+
+#include "pp.h"
+
+#include "session.h"
+
+enum row_kind { ROW_CPU, ROW_HEAP, ROW_KINDS };
+
+/* Weighted object counts are fixed point: units of 1/ROW_ONE object. */
+#define ROW_FRACTION_BITS 16
+#define ROW_ONE (UINT64_C(1) << ROW_FRACTION_BITS)
+
+struct row_key {
+	uint32_t stack;	    /* stacks.h */
+	uint32_t tid;	    /* with PPROFC_TID=yes, else 0 */
+	uint32_t labels;    /* label set; 0 = none */
+	uint16_t size_class;/* ROW_HEAP: size_class.h; else 0 */
+	uint16_t kind;	    /* enum row_kind */
+	char thread[16];    /* thread name, zero padded; ROW_HEAP: empty */
+};
+
+struct row {
+	struct row_key key;
+	_Atomic uint32_t seen_epoch; /* heap: see rows_apply() */
+	uint32_t unused;
+	union {
+		struct {
+			_Atomic uint64_t samples; /* weight 1 + overrun */
+			_Atomic uint64_t ns;	  /* samples * period */
+			uint64_t base_samples;	  /* at the last window's end: */
+			uint64_t base_ns;	  /* baton holder only */
+		} cpu;
+		struct {
+			_Atomic uint64_t raw_objects; /* unweighted samples */
+			_Atomic uint64_t raw_bytes;
+			_Atomic uint64_t objects; /* weighted, 1/ROW_ONE */
+			_Atomic uint64_t bytes;	  /* weighted */
+			_Atomic int64_t live_objects; /* for the peak; in-use */
+			_Atomic int64_t live_bytes;   /* comes from live.h */
+			_Atomic int64_t peak_objects;
+			_Atomic int64_t peak_bytes;
+		} heap;
+	};
+};
+
+/* One addition to one row, as it travels through the ring. */
+enum record_kind { RECORD_NONE, RECORD_CPU, RECORD_ALLOC, RECORD_FREE };
+
+struct record {
+	uint32_t row;
+	uint16_t kind;	 /* enum record_kind */
+	uint16_t thread; /* thread slot (low bits), for traces */
+	uint64_t time_ns;/* CLOCK_MONOTONIC, or 0 where no clock may be read */
+	uint64_t count;	 /* CPU: samples; heap: weighted objects, 1/ROW_ONE */
+	uint64_t amount; /* CPU: ns; heap: weighted bytes */
+	uint64_t size;	 /* heap: true size of the one object */
+	uint64_t unused[2];
+};
+
+/* The row's id, made if needed. When the session is full: the [overflow] row
+ * of the kind (counted in STAT_OVERFLOW); never 0. */
+uint32_t rows_intern(struct session *s, const struct row_key *key) PP_ANY;
+
+/* NULL if there is none. */
+struct row *rows_get(const struct session *s, uint32_t id) PP_ANY;
+
+/* Add a record to its row. With `in_order` (baton holder, ring order) the peak
+ * columns are exact; without (ring full, added directly) the live columns are
+ * still exact and the peak may miss this record's moment. */
+void rows_apply(struct session *s, const struct record *r, bool in_order)
+	PP_ANY;
+
+/* In-use objects (1/ROW_ONE) and bytes of a row at the peak. Baton holder. */
+void rows_peak(const struct session *s, const struct row *row,
+	int64_t *ret_objects, int64_t *ret_bytes) PP_ANY;
+
+/* Create the two [overflow] rows; called once by session_create(). */
+int rows_prepare(struct session *s) PP_ANY;
+
+#endif

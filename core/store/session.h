@@ -1,0 +1,185 @@
+/*
+ * session.h - one process's profile data in one mapping that another process
+ * can open after this one has died.
+ *
+ * Layout. Page 0 is struct session; everything else is reached from it by
+ * byte offsets from the start of the mapping ("off"), so the mapping may lie
+ * anywhere. Words that several threads change are C11 atomics. Numbers have
+ * the byte order of the machine. Version: SESSION_VERSION; any change of a
+ * struct in core/store that is reachable from the mapping bumps it.
+ *
+ * Space. The mapping is `cap` bytes of address space over a sparse file (or
+ * anonymous memory). session_extend() hands out steps of whole pages by moving
+ * `used`; a step is populated (MADV_POPULATE_WRITE) before its offset is
+ * published, so that a full disk is an error here and never a SIGBUS later.
+ * Nothing is ever given back or moved while the process lives.
+ *
+ * Commit protocol, in one place (each file below repeats its own part):
+ *   1. stacks.c  A stack is written whole, then its id is put into the index by
+ *                one CAS with release. An id found in the index is complete.
+ *   2. rows.c    A row's key is written whole, then its id is published the
+ *                same way. Its counters start at zero and only ever take
+ *                commutative atomic additions.
+ *   3. live.c    An entry's key goes 0 -> BUSY -> address with release once
+ *                the value is written; removal is one CAS address -> BUSY, then
+ *                BUSY -> 0. A reader takes entries whose key is an address.
+ *   4. ring.c    A slot goes FREE(t) -> CLAIMED(t) -> FULL(t) -> APPLYING(t) ->
+ *                FREE(t + n). FULL is published with release after the record;
+ *                APPLYING before the first addition to a row. After a crash a
+ *                FULL slot is still to be applied, an APPLYING one counts as
+ *                applied, a CLAIMED one is lost and counted.
+ *   5. `state` becomes SESSION_READY with release when the header is complete;
+ *      SESSION_FINAL when the last report has been written.
+ *
+ * Owner: the process that created it. A forked child inherits the mapping but
+ * must not store to it: it drops the pointer (process_generation in
+ * core/capture/process.h) and creates its own. Context: PP_ANY.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdatomic.h>
+
+#include "pp.h"
+
+#include "settings.h"
+#include "stats.h"
+
+#define SESSION_MAGIC UINT64_C(0x31434650524f5050) /* "PPROFPC1", roughly */
+#define SESSION_VERSION 1u
+#define SESSION_SEGMENTS 20u
+
+enum session_state { SESSION_NEW, SESSION_READY, SESSION_FINAL };
+
+/* A growing table: segment k holds (first << k) elements at seg[k]; 0 = not
+ * there yet. Segments are only added, in order. */
+struct seglist {
+	_Atomic uint64_t seg[SESSION_SEGMENTS];
+	uint32_t first; /* elements of segment 0, a power of two */
+	uint32_t elem_bytes;
+};
+
+/* Who this is, so that a recovered file names its process for certain. */
+struct session_identity {
+	uint8_t boot_id[16];
+	uint64_t pidns_inode; /* /proc/self/ns/pid; 0 = unknown */
+	uint64_t start_ticks; /* field 22 of /proc/self/stat; 0 = unknown */
+	uint32_t pid;
+	uint32_t uid;
+};
+
+struct session {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_bytes;
+	_Atomic uint32_t state;
+	_Atomic uint32_t baton; /* tid of the holder; 0 = free: ring.c */
+	struct session_identity identity;
+	uint64_t start_wall_ns; /* CLOCK_REALTIME at the process's start */
+	uint64_t start_mono_ns; /* CLOCK_MONOTONIC at the same moment */
+
+	uint64_t cap;		/* bytes of address space */
+	_Atomic uint64_t used;	/* bytes handed out */
+	_Atomic uint32_t full;	/* a step was refused */
+	uint32_t anonymous;	/* no file behind it */
+
+	/* ring.c */
+	uint64_t ring_off;
+	uint32_t ring_slots; /* power of two */
+	uint32_t ring_unused;
+	_Alignas(PP_CACHE_LINE) _Atomic uint64_t ring_head; /* next ticket */
+	_Alignas(PP_CACHE_LINE) _Atomic uint64_t ring_tail; /* next to drain;
+							       baton holder */
+
+	/* stacks.c, rows.c */
+	_Alignas(PP_CACHE_LINE) struct seglist stack_index;
+	struct seglist row_index;
+	struct seglist rows;
+	_Atomic uint32_t row_count; /* ids 1..row_count have been handed out */
+	uint32_t overflow_rows[2];  /* CPU, heap: where samples go when full */
+	_Atomic uint64_t stack_chunk; /* off << 24 | bytes used: stacks.c */
+
+	/* live.c */
+	struct seglist live_keys;
+	struct seglist live_values;
+
+	/* modules.c, threads.c */
+	struct seglist modules;
+	_Atomic uint32_t module_count;
+	struct seglist threads;
+	_Atomic uint32_t thread_count;
+
+	/* Peak of the in-use heap, kept by whoever applies records: rows.c */
+	_Alignas(PP_CACHE_LINE) _Atomic int64_t heap_live_bytes;
+	_Atomic int64_t heap_peak_bytes;
+	_Atomic uint32_t heap_epoch;
+
+	_Alignas(PP_CACHE_LINE) _Atomic uint64_t stats[STAT_COUNT];
+
+	/* Per kind: number of the last file written with .N, and totals. */
+	_Atomic uint32_t sequence[PROFILE_KINDS];
+	uint64_t cpu_window_start_ns; /* wall clock; toggle windows */
+
+	uint64_t vdso_start;
+	char exe_path[SETTINGS_PATH_MAX]; /* as /proc/self/exe names it */
+	char file_path[SETTINGS_PATH_MAX]; /* of the session file; "" if
+					      anonymous or unlinked */
+	struct settings settings;
+};
+
+/*
+ * Create, map and prepare a session for this process, following
+ * settings->session_place: /dev/shm if it is a tmpfs with room, else beside
+ * the output, else anonymous; each step down is logged. The cap is
+ * settings->memory_bytes, lowered to RLIMIT_FSIZE and halved down to 1 MiB
+ * while address space is refused.
+ * Returns 0 and the session in state SESSION_READY, or -errno.
+ */
+int session_create(const struct settings *settings,
+	struct session **ret_session) PP_ANY;
+
+/* Map a session file of another process, read-write but private (so that the
+ * report may drain a copy). Returns 0, -EINVAL if it is no complete session of
+ * this version, or -errno. */
+int session_open(const char *path, struct session **ret_session) PP_ANY;
+
+/* Remove the session's name from its directory; the mapping stays. */
+void session_unlink(struct session *s) PP_ANY;
+
+/* Unmap. Only for sessions of other processes and for tests. */
+void session_close(struct session *s) PP_ANY;
+
+/* Take `bytes` (rounded up to pages), zeroed and populated. Returns the offset,
+ * or 0 when the cap or the disk is reached (then s->full is set). */
+uint64_t session_extend(struct session *s, uint64_t bytes) PP_ANY;
+
+static inline void *session_at(const struct session *s, uint64_t off)
+{
+	return (char *)(uintptr_t)s + off;
+}
+
+static inline void session_count(struct session *s, enum stat stat, uint64_t n)
+{
+	atomic_fetch_add_explicit(&s->stats[stat], n, memory_order_relaxed);
+}
+
+static inline uint64_t session_stat(const struct session *s, enum stat stat)
+{
+	return atomic_load_explicit(&s->stats[stat], memory_order_relaxed);
+}
+
+/* "cpu samples" and so on, for comments. */
+extern const char *const session_stat_names[STAT_COUNT]
+	__attribute__((visibility("hidden")));
+bool session_stat_is_loss(enum stat stat) PP_ANY;
+
+/* Element i of a growing table, or NULL if its segment is not there. */
+void *seglist_at(const struct session *s, const struct seglist *l,
+	uint32_t i) PP_ANY;
+/* The same, adding segments as needed; NULL when the session is full. */
+void *seglist_grow(struct session *s, struct seglist *l, uint32_t i) PP_ANY;
+/* Segment k itself (first << k elements), added if `grow`; NULL if absent. */
+void *seglist_segment(struct session *s, struct seglist *l, unsigned k,
+	bool grow) PP_ANY;
+
+#endif

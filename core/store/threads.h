@@ -1,0 +1,43 @@
+/*
+ * threads.h - a slot in the session for each thread that recorded something:
+ * its identity for ring claims and traces, and its scratch memory.
+ *
+ * What a thread needs before there is a session (timer, countdown, bounds of
+ * the stack) is in core/capture/thread_state.h.
+ *
+ * Slot 0 is never used. A slot is taken by the thread itself, by its creator
+ * or by a scan, and freed at thread end or when a scan no longer finds the
+ * thread. Ring claims name the slot. Context: PP_ANY.
+ */
+#ifndef THREADS_H
+#define THREADS_H
+
+#include "pp.h"
+
+#include "frame.h"
+#include "session.h"
+
+struct thread_slot {
+	_Atomic uint32_t tid; /* 0 = free */
+	_Atomic uint32_t generation; /* counts owners */
+	uint64_t scratch_off[2]; /* frames of the hook's and of the handler's
+				    walk; 0 = none yet; kept for the next owner */
+	char name[16];		 /* last seen */
+};
+
+/* Take a free slot for tid. Returns its number, or 0 when the session is full.
+ * A slot that tid already has is returned again. */
+uint32_t threads_take(struct session *s, uint32_t tid) PP_ANY;
+void threads_release(struct session *s, uint32_t slot) PP_ANY;
+/* NULL for 0 and for numbers never handed out. */
+struct thread_slot *threads_get(const struct session *s, uint32_t slot) PP_ANY;
+/* The slot of a tid, or 0. */
+uint32_t threads_find(const struct session *s, uint32_t tid) PP_ANY;
+
+/* Scratch memory for one walk: room for PPROFC_MAX_DEPTH + 2 frames. `level` 0
+ * is the hook's, 1 the handler's (which may interrupt the hook). NULL when the
+ * session is full. Owning thread only. */
+frame_t *threads_scratch(struct session *s, uint32_t slot, unsigned level)
+	PP_ANY;
+
+#endif
