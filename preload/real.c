@@ -1,0 +1,192 @@
+/*
+ * real.c - resolving the functions behind our hooks; see real.h.
+ *
+ * A successful dlsym does not allocate, a failing one does (its message), and
+ * glibc before 2.34 callocs its per-thread result even on success. So while a
+ * thread resolves, its allocations come from a static buffer.
+ *
+ * glibc finds out who calls dlsym by the return address: the call must not
+ * become a jump, or RTLD_NEXT is counted from somebody else's object.
+ */
+#include "pp.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "real.h"
+
+static __thread bool resolving __attribute__((tls_model("initial-exec")));
+
+_Alignas(PP_PAGE) char real_early[REAL_EARLY_BYTES];
+static _Atomic size_t early_used;
+
+/* Blocks carry their size in the 16 bytes before them. */
+#define EARLY_HEADER 16u
+
+static void *early_alloc(size_t align, size_t size)
+{
+	size_t old = atomic_load(&early_used), start, end;
+
+	if (size > REAL_EARLY_BYTES || align > PP_PAGE)
+		return NULL;
+	do {
+		start = pp_round_up(old + EARLY_HEADER, PP_MAX(align, 16u));
+		end = start + pp_round_up(size, 16);
+		if (end > REAL_EARLY_BYTES)
+			return NULL;
+	} while (!atomic_compare_exchange_weak(&early_used, &old, end));
+	memcpy(real_early + start - sizeof(size), &size, sizeof(size));
+	return real_early + start;
+}
+
+size_t real_early_size(const void *p)
+{
+	size_t size;
+
+	memcpy(&size, (const char *)p - sizeof(size), sizeof(size));
+	return size;
+}
+
+static void *early_malloc(size_t size)
+{
+	return early_alloc(16, size);
+}
+
+static void *early_calloc(size_t n, size_t size)
+{
+	size_t bytes;
+
+	/* The buffer is zero and never reused. */
+	return __builtin_mul_overflow(n, size, &bytes) ?
+		NULL :
+		early_alloc(16, bytes);
+}
+
+/* Only blocks of ours can arrive: the thread is inside dlsym, which frees and
+ * resizes what it has just allocated. */
+static void *early_realloc(void *p, size_t size)
+{
+	void *q = early_alloc(16, size);
+
+	if (p && q && real_is_early(p))
+		memcpy(q, p, PP_MIN(size, real_early_size(p)));
+	return q;
+}
+
+static void early_free(void *p)
+{
+	(void)p;
+}
+
+static void *early_reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	return __builtin_mul_overflow(n, size, &bytes) ?
+		NULL :
+		early_realloc(p, bytes);
+}
+
+static void *early_memalign(size_t align, size_t size)
+{
+	return early_alloc(align, size);
+}
+
+static void *early_aligned_alloc(size_t align, size_t size)
+{
+	return early_alloc(align, size);
+}
+
+static int early_posix_memalign(void **ret, size_t align, size_t size)
+{
+	void *p = early_alloc(align, size);
+
+	if (!p)
+		return ENOMEM;
+	*ret = p;
+	return 0;
+}
+
+static void *early_valloc(size_t size)
+{
+	return early_alloc(PP_PAGE, size);
+}
+
+static void *early_pvalloc(size_t size)
+{
+	return early_alloc(PP_PAGE, pp_round_up(size, PP_PAGE));
+}
+
+static size_t early_malloc_usable_size(void *p)
+{
+	return real_is_early(p) ? real_early_size(p) : 0;
+}
+
+/* The volatile keeps the call a call. */
+static PP_NOINLINE void *next_symbol(const char *name)
+{
+	bool outer = resolving;
+	void *volatile p;
+
+	resolving = true;
+	p = dlsym(RTLD_NEXT, name);
+	resolving = outer;
+	return p;
+}
+
+/* A name libc must have is missing: there is nothing to call on to. */
+static _Noreturn PP_COLD void missing(const char *name)
+{
+	static const char text[] = "pprofc: libc has no ";
+
+	(void)!write(2, text, sizeof(text) - 1);
+	(void)!write(2, name, strlen(name));
+	(void)!write(2, "\n", 1);
+	__builtin_trap();
+}
+
+static void *must(const char *name)
+{
+	void *p = next_symbol(name);
+
+	if (!p)
+		missing(name);
+	return p;
+}
+
+#define STUB_HEAP(result, name, params, args)                                  \
+	static result first_##name params                                      \
+	{                                                                      \
+		if (resolving)                                                 \
+			return early_##name args;                              \
+		real.name = (result(*) params)must(#name);                     \
+		return real.name args;                                         \
+	}
+#define STUB_LIFE(result, name, params, args)                                  \
+	static result first_##name params                                      \
+	{                                                                      \
+		real.name = (result(*) params)must(#name);                     \
+		return real.name args;                                         \
+	}
+REAL_HEAP(STUB_HEAP)
+REAL_LIFE(STUB_LIFE)
+
+#define REAL_FIRST(result, name, params, args) .name = first_##name,
+struct real real = { REAL_LIST(REAL_FIRST) };
+
+void real_resolve_all(void)
+{
+#define RESOLVE(result, name, params, args)                                    \
+	if (real.name == first_##name)                                         \
+		real.name = (result(*) params)must(#name);
+	REAL_LIST(RESOLVE)
+	/* Since glibc 2.34. A failing lookup leaves a message for dlerror(),
+	 * which is not the host's. */
+	real.execveat = (int (*)(int, const char *, char *const[],
+		char *const[], int))next_symbol("execveat");
+	if (!real.execveat)
+		(void)dlerror();
+}

@@ -1,0 +1,112 @@
+/*
+ * real.h - the functions our hooks stand in front of.
+ *
+ * real.NAME is the next definition of NAME behind ours (dlsym RTLD_NEXT: libc's
+ * or that of another preloaded library). Each pointer starts at a stub that
+ * resolves it and calls on, so a hook needs no NULL test and may run before
+ * any constructor. The constructor resolves all of them, so that no dlsym
+ * happens later in a handler or in a vfork child.
+ *
+ * A hook adds its name to a list here: X(result, name, (parameters), (names)).
+ *
+ * Context: PP_ANY once real_resolve_all() is done; before that, the first call
+ * of each function takes the loader's lock (it is recursive).
+ */
+#ifndef REAL_H
+#define REAL_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+
+#include "pp.h"
+
+/* The malloc family. While the calling thread is inside dlsym these serve from
+ * a static buffer: real_is_early(). */
+#define REAL_HEAP(X)                                                           \
+	X(void *, malloc, (size_t size), (size))                               \
+	X(void *, calloc, (size_t n, size_t size), (n, size))                  \
+	X(void *, realloc, (void *p, size_t size), (p, size))                  \
+	X(void, free, (void *p), (p))                                          \
+	X(void *, reallocarray, (void *p, size_t n, size_t size),              \
+		(p, n, size))                                                  \
+	X(void *, memalign, (size_t align, size_t size), (align, size))        \
+	X(void *, aligned_alloc, (size_t align, size_t size), (align, size))   \
+	X(int, posix_memalign, (void **ret, size_t align, size_t size),        \
+		(ret, align, size))                                            \
+	X(void *, valloc, (size_t size), (size))                               \
+	X(void *, pvalloc, (size_t size), (size))                              \
+	X(size_t, malloc_usable_size, (void *p), (p))
+
+/* Everything else. (C11's thrd_t is pthread_t; <threads.h> would find
+ * core/store/threads.h.) */
+#define REAL_LIFE(X)                                                           \
+	X(int, pthread_create,                                                 \
+		(pthread_t * t, const pthread_attr_t *attr,                    \
+			void *(*start)(void *), void *arg),                    \
+		(t, attr, start, arg))                                         \
+	X(int, thrd_create, (pthread_t * t, int (*start)(void *), void *arg),       \
+		(t, start, arg))                                               \
+	X(int, sigaction,                                                      \
+		(int sig, const struct sigaction *act, struct sigaction *old), \
+		(sig, act, old))                                               \
+	X(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old),     \
+		(how, set, old))                                               \
+	X(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), \
+		(how, set, old))                                               \
+	X(void, _exit, (int status), (status))                                 \
+	X(void, _Exit, (int status), (status))                                 \
+	X(void, quick_exit, (int status), (status))                            \
+	X(void, pthread_exit, (void *result), (result))                        \
+	X(int, execve,                                                         \
+		(const char *path, char *const argv[], char *const envp[]),    \
+		(path, argv, envp))                                            \
+	X(int, execvpe,                                                        \
+		(const char *file, char *const argv[], char *const envp[]),    \
+		(file, argv, envp))                                            \
+	X(int, fexecve, (int fd, char *const argv[], char *const envp[]),      \
+		(fd, argv, envp))                                              \
+	X(int, posix_spawn,                                                    \
+		(pid_t * pid, const char *path,                                \
+			const posix_spawn_file_actions_t *actions,             \
+			const posix_spawnattr_t *attr, char *const argv[],     \
+			char *const envp[]),                                   \
+		(pid, path, actions, attr, argv, envp))                        \
+	X(int, posix_spawnp,                                                   \
+		(pid_t * pid, const char *file,                                \
+			const posix_spawn_file_actions_t *actions,             \
+			const posix_spawnattr_t *attr, char *const argv[],     \
+			char *const envp[]),                                   \
+		(pid, file, actions, attr, argv, envp))                        \
+	X(void *, dlopen, (const char *path, int mode), (path, mode))          \
+	X(int, dlclose, (void *handle), (handle))
+
+#define REAL_LIST(X) REAL_HEAP(X) REAL_LIFE(X)
+
+struct real {
+#define REAL_MEMBER(result, name, params, args) result(*name) params;
+	REAL_LIST(REAL_MEMBER)
+#undef REAL_MEMBER
+	/* Not in every libc: NULL until real_resolve_all(), and after it when
+	 * there is none. */
+	int (*execveat)(int dir, const char *path, char *const argv[],
+		char *const envp[], int flags);
+};
+
+extern struct real real __attribute__((visibility("hidden")));
+
+/* Resolve what is not resolved yet. From the constructor. */
+void real_resolve_all(void) PP_NORMAL;
+
+/* Does p lie in the static buffer? Such memory is never given back: free()
+ * ignores it, realloc() copies it (real_early_size() bytes at most). The range
+ * is constant, for callers that want to test it themselves. */
+#define REAL_EARLY_BYTES 16384u
+extern char real_early[REAL_EARLY_BYTES] __attribute__((visibility("hidden")));
+static inline bool real_is_early(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)real_early < REAL_EARLY_BYTES;
+}
+size_t real_early_size(const void *p) PP_ANY;
+
+#endif
