@@ -30,6 +30,7 @@ extern const char *const profile_kind_names[PROFILE_KINDS]
 enum session_place { SESSION_AUTO, SESSION_ANONYMOUS, SESSION_DIR };
 enum log_place { LOG_NONE, LOG_STDERR, LOG_FILE };
 enum symbols_mode { SYMBOLS_NAMES, SYMBOLS_NONE };
+enum unwinder_choice { UNWINDER_OWN, UNWINDER_LIBUNWIND };
 
 #define SETTINGS_PATH_MAX 1024 /* longer paths are refused when read */
 
@@ -50,7 +51,7 @@ struct settings {
 	uint8_t session_place;	  /* enum session_place */
 	uint8_t log_place;	  /* enum log_place */
 	uint8_t forked;		  /* child by fork: file names carry the pid */
-	uint8_t unused;
+	uint8_t unwinder;	  /* enum unwinder_choice, for hooks */
 	char output[SETTINGS_PATH_MAX];	     /* template, made absolute */
 	char session_dir[SETTINGS_PATH_MAX]; /* for SESSION_DIR */
 	char log_path[SETTINGS_PATH_MAX];    /* for LOG_FILE, absolute */

@@ -87,7 +87,7 @@ static inline struct session *process_session_peek(void)
 }
 
 /* Count in the session if there is one, else keep it for later. */
-void process_count(enum stat stat, uint64_t n) PP_ANY;
+void process_count(enum stat_id id, uint64_t n) PP_ANY;
 
 static inline bool process_records(enum profile_kind kind)
 {

@@ -29,6 +29,14 @@ struct row_key {
 	char thread[16];    /* thread name, zero padded; ROW_HEAP: empty */
 };
 
+/* Additions made past a full ring; folded in by the next baton holder. */
+struct row_late {
+	_Atomic uint64_t raw_objects, raw_bytes, objects, bytes;
+	_Atomic int64_t live_objects, live_bytes;
+};
+
+/* Counters of ROW_HEAP but `late` are stored by the baton holder alone (plain
+ * loads and stores, no locked instruction); others may read them. */
 struct row {
 	struct row_key key;
 	_Atomic uint32_t seen_epoch; /* heap: see rows_apply() */
@@ -49,12 +57,19 @@ struct row {
 			_Atomic int64_t live_bytes;   /* comes from live.h */
 			_Atomic int64_t peak_objects;
 			_Atomic int64_t peak_bytes;
+			struct row_late late;
 		} heap;
 	};
 };
 
 /* One addition to one row, as it travels through the ring. */
-enum record_kind { RECORD_NONE, RECORD_CPU, RECORD_ALLOC, RECORD_FREE };
+enum record_kind {
+	RECORD_NONE,
+	RECORD_CPU,
+	RECORD_ALLOC,
+	RECORD_FREE,
+	RECORD_UNTRACKED, /* an allocation that is not in the live table */
+};
 
 struct record {
 	uint32_t row;
@@ -74,11 +89,17 @@ uint32_t rows_intern(struct session *s, const struct row_key *key) PP_ANY;
 /* NULL if there is none. */
 struct row *rows_get(const struct session *s, uint32_t id) PP_ANY;
 
-/* Add a record to its row. With `in_order` (baton holder, ring order) the peak
- * columns are exact; without (ring full, added directly) the live columns are
- * still exact and the peak may miss this record's moment. */
-void rows_apply(struct session *s, const struct record *r, bool in_order)
-	PP_ANY;
+/* Add a record to its row: baton holder, ring order. The in-use and peak
+ * columns are exact because the order is. */
+void rows_apply(struct session *s, const struct record *r) PP_ANY;
+
+/* The same past a full ring, by anyone, without order: totals stay exact; the
+ * peak may miss this record's moment. */
+void rows_apply_late(struct session *s, const struct record *r) PP_ANY;
+
+/* Fold what rows_apply_late() added into the rows. Baton holder; ring_drain()
+ * calls it, so after a drain the rows are complete. */
+void rows_fold(struct session *s) PP_ANY;
 
 /* In-use objects (1/ROW_ONE) and bytes of a row at the peak. Baton holder. */
 void rows_peak(const struct session *s, const struct row *row,

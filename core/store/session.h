@@ -113,6 +113,7 @@ struct session {
 	_Alignas(PP_CACHE_LINE) _Atomic int64_t heap_live_bytes;
 	_Atomic int64_t heap_peak_bytes;
 	_Atomic uint32_t heap_epoch;
+	_Atomic uint32_t late; /* rows_apply_late() has been used: fold */
 
 	_Alignas(PP_CACHE_LINE) _Atomic uint64_t stats[STAT_COUNT];
 
@@ -158,20 +159,20 @@ static inline void *session_at(const struct session *s, uint64_t off)
 	return (char *)(uintptr_t)s + off;
 }
 
-static inline void session_count(struct session *s, enum stat stat, uint64_t n)
+static inline void session_count(struct session *s, enum stat_id id, uint64_t n)
 {
-	atomic_fetch_add_explicit(&s->stats[stat], n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->stats[id], n, memory_order_relaxed);
 }
 
-static inline uint64_t session_stat(const struct session *s, enum stat stat)
+static inline uint64_t session_stat(const struct session *s, enum stat_id id)
 {
-	return atomic_load_explicit(&s->stats[stat], memory_order_relaxed);
+	return atomic_load_explicit(&s->stats[id], memory_order_relaxed);
 }
 
 /* "cpu samples" and so on, for comments. */
 extern const char *const session_stat_names[STAT_COUNT]
 	__attribute__((visibility("hidden")));
-bool session_stat_is_loss(enum stat stat) PP_ANY;
+bool session_stat_is_loss(enum stat_id id) PP_ANY;
 
 /* Element i of a growing table, or NULL if its segment is not there. */
 void *seglist_at(const struct session *s, const struct seglist *l,

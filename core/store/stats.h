@@ -35,7 +35,7 @@
 	X(STAT_REPORTS, "profiles written", 0)                                 \
 	X(STAT_REPORTS_FAILED, "profiles that could not be written", 1)
 
-enum stat {
+enum stat_id {
 #define STATS_ENUM(symbol, text, loss) symbol,
 	STATS_LIST(STATS_ENUM)
 #undef STATS_ENUM

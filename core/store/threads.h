@@ -20,8 +20,9 @@
 struct thread_slot {
 	_Atomic uint32_t tid; /* 0 = free */
 	_Atomic uint32_t generation; /* counts owners */
-	uint64_t scratch_off[2]; /* frames of the hook's and of the handler's
-				    walk; 0 = none yet; kept for the next owner */
+	_Atomic uint64_t scratch_off; /* frames of the hook's walk, then of the
+					 handler's; 0 = none yet; kept for the
+					 slot's next owner */
 	char name[16];		 /* last seen */
 };
 

@@ -1,0 +1,148 @@
+/*
+ * live.c - see live.h. Context: PP_ANY.
+ *
+ * A key is 0 (free), BUSY (being written or being taken) or the address. All
+ * changes are one CAS by the thread that owns the object at that moment: the
+ * allocating one, which nobody else knows the address of yet, or the freeing
+ * one.
+ */
+#include "pp.h"
+
+#include "live.h"
+
+#define BUSY UINT64_C(1)
+
+struct segment {
+	_Atomic uint64_t *keys;
+	struct live_value *values;
+	uint32_t bucket; /* index of the address's first key */
+};
+
+static bool find_segment(struct session *s, unsigned k, uint64_t address,
+	bool grow, struct segment *ret)
+{
+	uint32_t n = s->live_keys.first << k;
+
+	ret->values = seglist_segment(s, &s->live_values, k, grow);
+	if (!ret->values)
+		return false;
+	ret->keys = seglist_segment(s, &s->live_keys, k, grow);
+	ret->bucket = (uint32_t)pp_mix(address) & (n - 1) & ~(LIVE_BUCKET - 1);
+	return ret->keys != NULL;
+}
+
+static unsigned segment_count(const struct session *s)
+{
+	unsigned k = 0;
+
+	while (k < SESSION_SEGMENTS && atomic_load_explicit(
+		       &s->live_keys.seg[k], memory_order_relaxed))
+		k++;
+	return k;
+}
+
+static bool put_in(struct segment *seg, uint64_t address,
+	const struct live_value *v)
+{
+	for (uint32_t i = seg->bucket; i < seg->bucket + LIVE_BUCKET; i++) {
+		uint64_t empty = 0;
+
+		if (atomic_load_explicit(&seg->keys[i],
+			    memory_order_relaxed) != 0)
+			continue;
+		/* Acquire: the previous owner has read the value it took. */
+		if (!atomic_compare_exchange_strong_explicit(&seg->keys[i],
+			    &empty, BUSY, memory_order_acquire,
+			    memory_order_relaxed))
+			continue;
+		seg->values[i] = *v;
+		atomic_store_explicit(&seg->keys[i], address,
+			memory_order_release);
+		return true;
+	}
+	return false;
+}
+
+bool live_put(struct session *s, uint64_t address, const struct live_value *v)
+{
+	unsigned n = segment_count(s);
+	struct segment seg;
+
+	for (unsigned k = n; k-- > 0;)
+		if (find_segment(s, k, address, false, &seg) &&
+			put_in(&seg, address, v))
+			return true;
+	for (unsigned k = n; k < SESSION_SEGMENTS; k++) {
+		if (!find_segment(s, k, address, true, &seg))
+			return false;
+		if (put_in(&seg, address, v))
+			return true;
+	}
+	return false;
+}
+
+static bool take_from(struct segment *seg, uint64_t address,
+	struct live_value *ret)
+{
+	for (uint32_t i = seg->bucket; i < seg->bucket + LIVE_BUCKET; i++) {
+		uint64_t want = address;
+
+		if (atomic_load_explicit(&seg->keys[i],
+			    memory_order_relaxed) != address)
+			continue;
+		/* Acquire pairs with the release of put_in(). */
+		if (!atomic_compare_exchange_strong_explicit(&seg->keys[i],
+			    &want, BUSY, memory_order_acquire,
+			    memory_order_relaxed))
+			return false; /* somebody else frees it, too */
+		*ret = seg->values[i];
+		atomic_store_explicit(&seg->keys[i], 0, memory_order_release);
+		return true;
+	}
+	return false;
+}
+
+bool live_take(struct session *s, uint64_t address, struct live_value *ret)
+{
+	struct segment seg;
+
+	for (unsigned k = segment_count(s); k-- > 0;)
+		if (find_segment(s, k, address, false, &seg) &&
+			take_from(&seg, address, ret))
+			return true;
+	return false;
+}
+
+/* A value is whole if its key was the same address before and after. */
+static bool read_entry(_Atomic uint64_t *key, const struct live_value *value,
+	uint64_t *ret_address, struct live_value *ret)
+{
+	uint64_t before = atomic_load_explicit(key, memory_order_acquire);
+
+	if (before == 0 || before == BUSY)
+		return false;
+	*ret = *(const volatile struct live_value *)value;
+	atomic_thread_fence(memory_order_acquire);
+	*ret_address = before;
+	return atomic_load_explicit(key, memory_order_relaxed) == before;
+}
+
+void live_each(const struct session *s, live_visit_fn *visit, void *arg)
+{
+	unsigned n = segment_count(s);
+
+	for (unsigned k = 0; k < n; k++) {
+		uint64_t off_k = atomic_load(&s->live_keys.seg[k]);
+		uint64_t off_v = atomic_load(&s->live_values.seg[k]);
+		_Atomic uint64_t *keys = session_at(s, off_k);
+		struct live_value *values = session_at(s, off_v);
+
+		for (uint32_t i = 0; i < s->live_keys.first << k; i++) {
+			struct live_value v;
+			uint64_t address;
+
+			if (read_entry(&keys[i], &values[i], &address, &v))
+				visit(address, &v, arg);
+		}
+	}
+}

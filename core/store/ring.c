@@ -1,0 +1,240 @@
+/*
+ * ring.c - see ring.h. Context: PP_ANY.
+ *
+ * Protocol. A slot's word is {ticket 40, thread slot 20, state 4}. With n slots
+ * ticket t belongs to slot t % n, and the word of a slot that waits for ticket
+ * t is FREE(t).
+ *
+ *   push   reads head = t; CAS FREE(t) -> CLAIMED(t, thread); whoever finds
+ *          slot t no longer free moves head from t to t + 1, so a writer that
+ *          stops between the two steps hinders nobody. Then the record is
+ *          written and the word becomes FULL(t) (release).
+ *   drain  (baton) FULL(t) -> APPLYING(t), adds the record to its row, ->
+ *          FREE(t + n), tail = t + 1. Stops at CLAIMED: that writer is at work
+ *          or was interrupted by us.
+ *   dead   CLAIMED -> DEAD(t) by ring_abandon(); drain skips and counts it.
+ *
+ * The ticket has 40 bits in the word and 64 in head and tail; equality modulo
+ * 2^40 cannot be confused, as live tickets differ by less than 2 n.
+ */
+#include "pp.h"
+
+#include <errno.h>
+#include <sched.h>
+
+#include "ring.h"
+#include "sys.h"
+
+enum slot_state { FREE, CLAIMED, FULL, APPLYING, DEAD };
+
+#define THREAD_SHIFT 4
+#define THREAD_MASK 0xfffffu
+#define TICKET_SHIFT 24
+#define TICKET_MASK ((UINT64_C(1) << 40) - 1)
+
+static uint64_t word(enum slot_state state, uint64_t ticket, uint32_t thread)
+{
+	return (ticket & TICKET_MASK) << TICKET_SHIFT |
+		(uint64_t)(thread & THREAD_MASK) << THREAD_SHIFT |
+		(uint64_t)state;
+}
+
+static enum slot_state state_of(uint64_t w)
+{
+	return (enum slot_state)(w & 15);
+}
+
+static uint32_t thread_of(uint64_t w)
+{
+	return (uint32_t)(w >> THREAD_SHIFT) & THREAD_MASK;
+}
+
+static struct ring_slot *slot_of(const struct session *s, uint64_t ticket)
+{
+	struct ring_slot *slots = session_at(s, s->ring_off);
+
+	_Static_assert(sizeof(*slots) == 64, "a slot is one cache line");
+	return &slots[ticket & (s->ring_slots - 1)];
+}
+
+/* Claim the next slot; false when the ring is full. */
+static bool claim(struct session *s, uint32_t thread, uint64_t *ret_ticket)
+{
+	uint64_t t = atomic_load_explicit(&s->ring_head, memory_order_relaxed);
+
+	for (;;) {
+		struct ring_slot *slot = slot_of(s, t);
+		uint64_t w = word(FREE, t, 0);
+		uint64_t seen = t;
+		bool mine = atomic_compare_exchange_strong_explicit(
+			&slot->word, &w, word(CLAIMED, t, thread),
+			memory_order_acquire, memory_order_acquire);
+
+		/* FREE or claimed of an older round: nobody has drained it. */
+		if (!mine && (w >> TICKET_SHIFT) != (t & TICKET_MASK) &&
+			atomic_load_explicit(&s->ring_head,
+				memory_order_acquire) == t)
+			return false;
+		/* Ours, or somebody's claim of t: help head past it. */
+		(void)atomic_compare_exchange_strong_explicit(&s->ring_head,
+			&seen, t + 1, memory_order_release,
+			memory_order_relaxed);
+		if (mine) {
+			*ret_ticket = t;
+			return true;
+		}
+		t = atomic_load_explicit(&s->ring_head, memory_order_acquire);
+	}
+}
+
+bool baton_try(struct session *s)
+{
+	uint32_t nobody = 0;
+
+	return atomic_compare_exchange_strong_explicit(&s->baton, &nobody,
+		(uint32_t)sys_gettid(), memory_order_acquire,
+		memory_order_relaxed);
+}
+
+bool baton_wait(struct session *s, uint64_t ns)
+{
+	uint64_t until = 0;
+
+	while (!baton_try(s)) {
+		uint64_t now = sys_clock_ns(CLOCK_MONOTONIC);
+
+		if (!until)
+			until = now + ns;
+		if (now >= until)
+			return false;
+		(void)sys_call0(SYS_sched_yield);
+	}
+	return true;
+}
+
+void baton_release(struct session *s)
+{
+	atomic_store_explicit(&s->baton, 0, memory_order_release);
+}
+
+/* Finish ticket t's slot, whatever it held. */
+static void recycle(struct session *s, struct ring_slot *slot, uint64_t t)
+{
+	atomic_store_explicit(&slot->word, word(FREE, t + s->ring_slots, 0),
+		memory_order_release);
+	atomic_store_explicit(&s->ring_tail, t + 1, memory_order_release);
+}
+
+unsigned ring_drain(struct session *s, unsigned most)
+{
+	uint64_t t = atomic_load_explicit(&s->ring_tail, memory_order_relaxed);
+	unsigned done = 0;
+
+	while (done < most) {
+		struct ring_slot *slot = slot_of(s, t);
+		uint64_t w = atomic_load_explicit(&slot->word,
+			memory_order_acquire);
+
+		if (w == word(DEAD, t, thread_of(w))) {
+			session_count(s, STAT_LOST_DEAD_CLAIMS, 1);
+		} else if (w == word(FULL, t, thread_of(w))) {
+			/* Release orders it before the additions only together
+			 * with their own ordering; a crash in between leaves at
+			 * most this one record in doubt. */
+			atomic_store_explicit(&slot->word,
+				word(APPLYING, t, thread_of(w)),
+				memory_order_release);
+			atomic_signal_fence(memory_order_seq_cst);
+			rows_apply(s, &slot->record);
+		} else {
+			break;
+		}
+		recycle(s, slot, t++);
+		done++;
+	}
+	rows_fold(s);
+	return done;
+}
+
+static void drain_some(struct session *s, bool in_handler)
+{
+	sys_sigset old = 0;
+
+	if (atomic_load_explicit(&s->baton, memory_order_relaxed))
+		return;
+	if (!in_handler)
+		sys_block_signals(&old);
+	if (baton_try(s)) {
+		(void)ring_drain(s,
+			in_handler ? RING_HANDLER_DRAIN : s->ring_slots);
+		baton_release(s);
+	}
+	if (!in_handler)
+		sys_restore_signals(&old);
+}
+
+void ring_push(struct session *s, const struct record *r, uint32_t thread,
+	bool in_handler)
+{
+	uint64_t t;
+
+	if (!claim(s, thread, &t)) {
+		drain_some(s, in_handler);
+		if (!claim(s, thread, &t)) {
+			session_count(s, STAT_DIRECT, 1);
+			rows_apply_late(s, r);
+			return;
+		}
+	}
+	slot_of(s, t)->record = *r;
+	atomic_store_explicit(&slot_of(s, t)->word, word(FULL, t, thread),
+		memory_order_release);
+	if (t - atomic_load_explicit(&s->ring_tail, memory_order_relaxed) >=
+		s->ring_slots / 2)
+		drain_some(s, in_handler);
+}
+
+void ring_abandon(struct session *s, uint32_t thread)
+{
+	uint64_t t = atomic_load(&s->ring_tail);
+	uint64_t end = atomic_load(&s->ring_head);
+
+	for (; thread && t < end; t++) {
+		uint64_t w = word(CLAIMED, t, thread);
+
+		(void)atomic_compare_exchange_strong(&slot_of(s, t)->word, &w,
+			word(DEAD, t, thread));
+	}
+}
+
+unsigned ring_recover(struct session *s)
+{
+	uint64_t t = atomic_load(&s->ring_tail);
+	unsigned applied = 0;
+
+	for (uint32_t i = 0; i < s->ring_slots; i++, t++) {
+		struct ring_slot *slot = slot_of(s, t);
+		uint64_t w = atomic_load(&slot->word);
+
+		if ((w >> TICKET_SHIFT) != (t & TICKET_MASK))
+			break;
+		switch (state_of(w)) {
+		case FULL:
+			rows_apply(s, &slot->record);
+			applied++;
+			break;
+		case CLAIMED:
+		case DEAD:
+			session_count(s, STAT_LOST_DEAD_CLAIMS, 1);
+			break;
+		case APPLYING:
+			break;
+		case FREE:
+			rows_fold(s);
+			return applied;
+		}
+		recycle(s, slot, t);
+	}
+	rows_fold(s);
+	return applied;
+}

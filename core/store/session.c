@@ -1,0 +1,273 @@
+/*
+ * session.c - the mapping itself: space, growing tables, identity. The layout
+ * and the commit protocol are in session.h; where the file lies is decided in
+ * session_place.c. Context: PP_ANY.
+ */
+#include "pp.h"
+
+#include <errno.h>
+
+#include "fmt.h"
+#include "live.h"
+#include "modules.h"
+#include "ring.h"
+#include "rows.h"
+#include "session.h"
+#include "session_place.h"
+#include "sys.h"
+#include "threads.h"
+
+#define RING_SLOTS 1024u
+#define FIRST_STACKS 2048u /* index slots */
+#define FIRST_ROWS 2048u   /* index slots */
+#define FIRST_ROW_DATA 64u
+#define FIRST_LIVE 1024u
+#define FIRST_MODULES 32u
+#define FIRST_THREADS 64u
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+const char *const session_stat_names[STAT_COUNT] = {
+#define NAME(symbol, text, loss) [symbol] = text,
+	STATS_LIST(NAME)
+#undef NAME
+};
+
+bool session_stat_is_loss(enum stat_id id)
+{
+	static const uint8_t is_loss[STAT_COUNT] = {
+#define LOSS(symbol, text, loss) [symbol] = loss,
+		STATS_LIST(LOSS)
+#undef LOSS
+	};
+
+	return is_loss[id];
+}
+
+/* Kernels before 5.14: let a system call write a word of each page, so that a
+ * full disk is EFAULT and not SIGBUS. */
+static int populate_by_hand(char *p, uint64_t bytes)
+{
+	for (uint64_t i = 0; i < bytes; i += PP_PAGE) {
+		int err = sys_sigmask(SIG_BLOCK, NULL, (sys_sigset *)(p + i));
+
+		if (err)
+			return err;
+		*(volatile uint64_t *)(p + i) = 0;
+	}
+	return 0;
+}
+
+static int populate(char *p, uint64_t bytes)
+{
+	int err;
+
+	do
+		err = sys_madvise(p, bytes, MADV_POPULATE_WRITE);
+	while (err == -EINTR || err == -EAGAIN);
+	return err == -EINVAL ? populate_by_hand(p, bytes) : err;
+}
+
+uint64_t session_extend(struct session *s, uint64_t bytes)
+{
+	uint64_t off = atomic_load_explicit(&s->used, memory_order_relaxed);
+
+	bytes = pp_round_up(bytes, PP_PAGE);
+	do {
+		if (bytes > s->cap - off) {
+			atomic_store(&s->full, 1);
+			return 0;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(&s->used, &off,
+		off + bytes, memory_order_relaxed, memory_order_relaxed));
+	if (populate(session_at(s, off), bytes) == 0)
+		return off;
+	atomic_store(&s->full, 1);
+	return 0;
+}
+
+/* Give back what nobody has written to, if it is still the last step. */
+static void unextend(struct session *s, uint64_t off, uint64_t bytes)
+{
+	uint64_t end = off + pp_round_up(bytes, PP_PAGE);
+
+	(void)atomic_compare_exchange_strong(&s->used, &end, off);
+}
+
+void *seglist_segment(struct session *s, struct seglist *l, unsigned k,
+	bool grow)
+{
+	uint64_t off = atomic_load_explicit(&l->seg[k], memory_order_acquire);
+	uint64_t bytes = ((uint64_t)l->first << k) * l->elem_bytes;
+	uint64_t none = 0;
+
+	if (off)
+		return session_at(s, off);
+	off = grow ? session_extend(s, bytes) : 0;
+	if (!off)
+		return NULL;
+	if (!atomic_compare_exchange_strong_explicit(&l->seg[k], &none, off,
+		    memory_order_acq_rel, memory_order_acquire)) {
+		unextend(s, off, bytes);
+		off = none;
+	}
+	return session_at(s, off);
+}
+
+/* Element i lies in segment k, which starts at element first * (2^k - 1). */
+static unsigned segment_of(const struct seglist *l, uint32_t i,
+	uint32_t *ret_index)
+{
+	uint64_t q = (uint64_t)i / l->first + 1;
+	unsigned k = 63u - (unsigned)__builtin_clzll(q);
+
+	*ret_index = i - l->first * ((1u << k) - 1);
+	return k;
+}
+
+void *seglist_at(const struct session *s, const struct seglist *l, uint32_t i)
+{
+	uint32_t index;
+	unsigned k = segment_of(l, i, &index);
+	uint64_t off;
+
+	if (k >= SESSION_SEGMENTS)
+		return NULL;
+	off = atomic_load_explicit(&l->seg[k], memory_order_acquire);
+	return off ? (char *)session_at(s, off) +
+			(uint64_t)index * l->elem_bytes
+		   : NULL;
+}
+
+void *seglist_grow(struct session *s, struct seglist *l, uint32_t i)
+{
+	uint32_t index;
+	unsigned k = segment_of(l, i, &index);
+	char *seg;
+
+	if (k >= SESSION_SEGMENTS)
+		return NULL;
+	seg = seglist_segment(s, l, k, true);
+	return seg ? seg + (uint64_t)index * l->elem_bytes : NULL;
+}
+
+static void define(struct seglist *l, uint32_t first, size_t elem_bytes)
+{
+	l->first = first;
+	l->elem_bytes = (uint32_t)elem_bytes;
+}
+
+static int prepare_tables(struct session *s)
+{
+	struct ring_slot *slots;
+
+	define(&s->stack_index, FIRST_STACKS, sizeof(uint64_t));
+	define(&s->row_index, FIRST_ROWS, sizeof(uint64_t));
+	define(&s->rows, FIRST_ROW_DATA, sizeof(struct row));
+	define(&s->live_keys, FIRST_LIVE, sizeof(uint64_t));
+	define(&s->live_values, FIRST_LIVE, sizeof(struct live_value));
+	define(&s->modules, FIRST_MODULES, sizeof(struct module));
+	define(&s->threads, FIRST_THREADS, sizeof(struct thread_slot));
+	s->ring_slots = RING_SLOTS;
+	s->ring_off = session_extend(s, RING_SLOTS * sizeof(*slots));
+	if (!s->ring_off)
+		return -ENOSPC;
+	slots = session_at(s, s->ring_off);
+	for (uint64_t i = 0; i < RING_SLOTS; i++)
+		atomic_store_explicit(&slots[i].word, i << 24,
+			memory_order_relaxed);
+	atomic_store(&s->heap_epoch, 1);
+	return rows_prepare(s);
+}
+
+static int prepare(struct session *s, const struct settings *settings,
+	const struct session_space *space)
+{
+	int err;
+
+	s->magic = SESSION_MAGIC;
+	s->version = SESSION_VERSION;
+	s->header_bytes = (uint32_t)pp_round_up(sizeof(*s), PP_PAGE);
+	s->cap = space->cap;
+	s->anonymous = space->anonymous;
+	atomic_store(&s->used, s->header_bytes);
+	(void)str_copy(s->file_path, sizeof(s->file_path), space->path);
+	s->settings = *settings;
+	session_identify(s);
+	err = prepare_tables(s);
+	if (err)
+		return err;
+	atomic_store_explicit(&s->state, SESSION_READY, memory_order_release);
+	return 0;
+}
+
+int session_create(const struct settings *settings,
+	struct session **ret_session)
+{
+	struct session_space space;
+	struct session *s;
+	int err = session_find_space(settings, &space);
+
+	if (err)
+		return err;
+	s = space.base;
+	err = populate(space.base, pp_round_up(sizeof(*s), PP_PAGE));
+	if (!err)
+		err = prepare(s, settings, &space);
+	if (err) {
+		session_release_space(&space);
+		return err;
+	}
+	*ret_session = s;
+	return 0;
+}
+
+void session_unlink(struct session *s)
+{
+	if (!s->file_path[0])
+		return;
+	(void)sys_unlink(s->file_path); /* the host may have removed it */
+	s->file_path[0] = '\0';
+}
+
+void session_close(struct session *s)
+{
+	if (s)
+		(void)sys_munmap(s, s->cap);
+}
+
+static bool is_session(const struct session *s, uint64_t file_bytes)
+{
+	return s->magic == SESSION_MAGIC && s->version == SESSION_VERSION &&
+		s->header_bytes == pp_round_up(sizeof(*s), PP_PAGE) &&
+		s->cap == file_bytes && atomic_load(&s->used) <= s->cap &&
+		atomic_load(&s->state) != SESSION_NEW;
+}
+
+int session_open(const char *path, struct session **ret_session)
+{
+	struct session *s = NULL;
+	struct stat st;
+	int fd = sys_open(path, O_RDONLY, 0);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = sys_fstat(fd, &st);
+	if (!err && (uint64_t)st.st_size < sizeof(*s))
+		err = -EINVAL;
+	if (!err)
+		s = sys_mmap((size_t)st.st_size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_NORESERVE, fd, &err);
+	(void)sys_close(fd);
+	if (!s)
+		return err;
+	if (!is_session(s, (uint64_t)st.st_size)) {
+		(void)sys_munmap(s, (size_t)st.st_size);
+		return -EINVAL;
+	}
+	*ret_session = s;
+	return 0;
+}

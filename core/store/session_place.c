@@ -1,0 +1,244 @@
+/*
+ * session_place.c - see session_place.h. Context: PP_ANY.
+ */
+#include "pp.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <sys/resource.h>
+#include <sys/vfs.h>
+
+#include "fmt.h"
+#include "log.h"
+#include "session_place.h"
+#include "sys.h"
+
+#define SMALLEST_CAP (1024u * 1024)
+#define SHM_ROOM (8u * 1024 * 1024) /* less free than this: not there */
+
+static uint64_t limit_of(int resource)
+{
+	struct rlimit64 lim = { RLIM64_INFINITY, RLIM64_INFINITY };
+
+	(void)sys_call4(SYS_prlimit64, 0, resource, NULL, &lim);
+	return lim.rlim_cur;
+}
+
+/* The cap asked for, lowered so that the host keeps its address space: a
+ * sixteenth of RLIMIT_AS at most. */
+static uint64_t wanted_cap(const struct settings *settings)
+{
+	uint64_t cap = settings->memory_bytes;
+	uint64_t as = limit_of(RLIMIT_AS);
+
+	if (as != RLIM64_INFINITY)
+		cap = PP_MIN(cap, as / 16);
+	return PP_MAX(pp_round_up(cap, PP_PAGE), SMALLEST_CAP);
+}
+
+/* Address space without pages: under mlockall(MCL_FUTURE) a plain mapping
+ * would be populated whole, so it is made inaccessible, unlocked, then opened.
+ */
+static void *map_space(uint64_t *cap, int flags, int fd)
+{
+	for (; *cap >= SMALLEST_CAP; *cap /= 2) {
+		void *p = sys_mmap(*cap, PROT_NONE, flags | MAP_NORESERVE, fd,
+			NULL);
+
+		if (!p)
+			continue;
+		(void)sys_call2(SYS_munlock, p, *cap);
+		if (sys_mprotect(p, *cap, PROT_READ | PROT_WRITE) == 0)
+			return p;
+		(void)sys_munmap(p, *cap);
+	}
+	return NULL;
+}
+
+static int create_file(const char *dir, char *path, size_t size)
+{
+	uint64_t ticks = sys_clock_ns(CLOCK_BOOTTIME);
+	int fd = -EEXIST;
+
+	for (int i = 0; i < 16 && fd == -EEXIST; i++) {
+		if (fmt(path, size, "%s/pprofc.%d.%lx.session", dir,
+			    sys_getpid(), ticks + (uint64_t)i) >= size)
+			return -ENAMETOOLONG;
+		fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+			0600);
+	}
+	return fd;
+}
+
+static int space_in(const char *dir, const struct settings *settings,
+	struct session_space *ret)
+{
+	uint64_t file_limit = limit_of(RLIMIT_FSIZE);
+	uint64_t cap = PP_MIN(wanted_cap(settings), file_limit & -PP_PAGE);
+	int fd, err;
+
+	if (cap < SMALLEST_CAP)
+		return -EFBIG; /* growing the file would raise SIGXFSZ */
+	fd = create_file(dir, ret->path, sizeof(ret->path));
+	if (fd < 0)
+		return fd;
+	ret->base = map_space(&cap, MAP_SHARED, fd);
+	ret->cap = cap;
+	ret->anonymous = 0;
+	err = ret->base ? sys_ftruncate(fd, cap) : -ENOMEM;
+	(void)sys_close(fd);
+	if (err)
+		session_release_space(ret);
+	return err;
+}
+
+static int space_anonymous(const struct settings *settings,
+	struct session_space *ret)
+{
+	ret->cap = wanted_cap(settings);
+	ret->path[0] = '\0';
+	ret->anonymous = 1;
+	ret->base = map_space(&ret->cap, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return ret->base ? 0 : -ENOMEM;
+}
+
+static bool shm_has_room(void)
+{
+	struct statfs fs;
+
+	return sys_call2(SYS_statfs, "/dev/shm", &fs) == 0 &&
+		(uint64_t)fs.f_type == TMPFS_MAGIC &&
+		(uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= SHM_ROOM;
+}
+
+/* The directory of the output template, as far as it is fixed. */
+static void output_directory(const struct settings *settings, char *dir,
+	size_t size)
+{
+	size_t slash = 0;
+
+	(void)str_copy(dir, size, settings->output);
+	for (size_t i = 0; dir[i] && dir[i] != '%'; i++)
+		if (dir[i] == '/')
+			slash = i;
+	dir[PP_MAX(slash, 1u)] = '\0';
+}
+
+static int space_auto(const struct settings *settings,
+	struct session_space *ret)
+{
+	char beside[SETTINGS_PATH_MAX];
+
+	if (shm_has_room() && space_in("/dev/shm", settings, ret) == 0)
+		return 0;
+	output_directory(settings, beside, sizeof(beside));
+	log_line("/dev/shm has no room for the session; using %s", beside);
+	if (space_in(beside, settings, ret) == 0)
+		return 0;
+	log_line("no file for the session; it will not survive a kill");
+	return space_anonymous(settings, ret);
+}
+
+int session_find_space(const struct settings *settings,
+	struct session_space *ret)
+{
+	int err;
+
+	*ret = (struct session_space){ 0 };
+	switch ((enum session_place)settings->session_place) {
+	case SESSION_ANONYMOUS:
+		return space_anonymous(settings, ret);
+	case SESSION_DIR:
+		err = space_in(settings->session_dir, settings, ret);
+		if (!err)
+			return 0;
+		log_line("PPROFC_SESSION: %s: error %d; session kept in memory",
+			settings->session_dir, -err);
+		return space_anonymous(settings, ret);
+	case SESSION_AUTO:
+		break;
+	}
+	return space_auto(settings, ret);
+}
+
+void session_release_space(struct session_space *space)
+{
+	if (space->base)
+		(void)sys_munmap(space->base, space->cap);
+	if (space->path[0])
+		(void)sys_unlink(space->path);
+	*space = (struct session_space){ 0 };
+}
+
+/* Read a small file of /proc; the terminated length, 0 on any error. */
+static size_t read_small(const char *path, char *buf, size_t size)
+{
+	int fd = sys_open(path, O_RDONLY, 0);
+	long n = 0;
+
+	if (fd >= 0) {
+		n = sys_read(fd, buf, size - 1);
+		(void)sys_close(fd);
+	}
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* "xxxxxxxx-xxxx-..." to 16 bytes. */
+static void read_boot_id(uint8_t *id)
+{
+	char text[64];
+	size_t n = read_small("/proc/sys/kernel/random/boot_id", text,
+		sizeof(text));
+	unsigned digits = 0;
+
+	for (size_t i = 0; i < n && digits < 32; i++) {
+		char c = text[i];
+		unsigned v;
+
+		if (c >= '0' && c <= '9')
+			v = (unsigned)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = (unsigned)(c - 'a') + 10;
+		else
+			continue;
+		id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | v);
+		digits++;
+	}
+}
+
+/* Field 22 of /proc/self/stat, counted from the last ')': the name before it
+ * may contain anything. */
+static uint64_t read_start_ticks(void)
+{
+	char text[1024];
+	size_t n = read_small("/proc/self/stat", text, sizeof(text));
+	const char *p = text;
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] == ')')
+			p = &text[i];
+	for (unsigned field = 2; *p && field < 22; p++)
+		field += *p == ' ';
+	while (*p >= '0' && *p <= '9')
+		v = v * 10 + (uint64_t)(*p++ - '0');
+	return v;
+}
+
+void session_identify(struct session *s)
+{
+	struct stat st;
+	long n = sys_readlink("/proc/self/exe", s->exe_path,
+		sizeof(s->exe_path) - 1);
+
+	s->exe_path[n > 0 ? n : 0] = '\0';
+	s->identity.pid = (uint32_t)sys_getpid();
+	s->identity.uid = (uint32_t)sys_call0(SYS_getuid);
+	s->identity.start_ticks = read_start_ticks();
+	read_boot_id(s->identity.boot_id);
+	if (sys_stat("/proc/self/ns/pid", &st) == 0)
+		s->identity.pidns_inode = st.st_ino;
+	s->start_wall_ns = sys_clock_ns(CLOCK_REALTIME);
+	s->start_mono_ns = sys_clock_ns(CLOCK_MONOTONIC);
+}
