@@ -1,0 +1,190 @@
+# pprofc. `make help` lists the targets; everything made lands in build/.
+#
+# User variables: CC CFLAGS LDFLAGS DESTDIR PREFIX LIBDIR V=1 WERROR=1
+#   DEPS=shared  link the distribution's shared libunwind, zlib, protobuf-c
+#                (see "limits" in README.md before you ship such a build)
+#   SAN=LIST     sanitizers for the unit tests, e.g. SAN=address,undefined
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
+CFLAGS ?= -O2 -g
+DEPS ?= static
+VERSION := 0.1.0
+B := build$(if $(filter shared,$(DEPS)),/shared)$(if $(SAN),/san)
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(@:$B/%=%))
+
+# --- Layers: what the files of a folder may include, and nothing else. ------
+see_core/base := core/base
+see_core/store := core/store $(see_core/base)
+see_core/capture := core/capture $(see_core/store)
+see_proto := proto $(see_core/base)
+see_core/report := core/report proto $(see_core/capture)
+see_core/control := core/control $(see_core/report)
+see_core/offline := core/offline core/control core/report $(see_core/store)
+see_preload := preload $(see_core/control)
+see_tests/unit := tests/unit $(see_preload) $B/gen
+
+# --- Flags ------------------------------------------------------------------
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
+	-Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough -Wdouble-promotion \
+	-Wdate-time $(if $(WERROR),-Werror)
+BASE := -std=gnu11 -D_GNU_SOURCE -DPPROFC_VERSION='"$(VERSION)"' \
+	-ffile-prefix-map=$(CURDIR)/= $(if $(SAN),-fsanitize=$(SAN))
+# Code that may run in a signal handler of somebody else's program: no TLS
+# that allocates, no stack protector or fortify that would abort the host.
+CODE := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+	-fno-semantic-interposition -fexceptions -fno-stack-protector \
+	-U_FORTIFY_SOURCE
+# In a hook the compiler must not recognise what is being hooked.
+HOOKED := malloc calloc realloc reallocarray free memalign aligned_alloc \
+	posix_memalign valloc pvalloc
+extra_preload := $(HOOKED:%=-fno-builtin-%)
+extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"'
+extra_proto = -I$B/gen $(shell $(PKG_CONFIG) --cflags libprotobuf-c)
+extra_core/capture = -I$B/deps/include
+extra_tests/unit := -DPP_NO_CONTEXT_CHECK -DPPROFC_BUILD='"$B"'
+dir_of = $(patsubst %/,%,$(dir $(1)))
+flags = $(CODE) $(addprefix -I,$(see_$(1))) $(extra_$(1))
+
+# --- What there is ----------------------------------------------------------
+LIB_DIRS := core/base core/store core/capture core/report core/control proto
+src = $(sort $(wildcard $(1:%=%/*.c)))
+LIB_SRC := $(call src,$(LIB_DIRS))
+PRE_SRC := $(call src,preload)
+OFF_SRC := $(call src,core/offline)
+PROTO := $(sort $(wildcard proto/*.proto))
+GEN_C := $(PROTO:proto/%.proto=$B/gen/%.pb-c.c)
+GEN_O := $(GEN_C:.c=.o)
+obj = $(patsubst %.c,$B/obj/%.o,$(1))
+UNIT := $(patsubst tests/%.c,$B/%,$(call src,tests/unit))
+PROG_SRC := $(sort $(wildcard $(addprefix tests/targets/,*.c *.cc) \
+	$(addprefix tests/hostile/,*.c *.cc)))
+
+prog = $B/$(basename $(1:tests/%=%))$(if $(filter lib%,$(notdir $(1))),.so)
+PROGS := $(foreach s,$(PROG_SRC),$(call prog,$s))
+
+ifeq ($(DEPS),shared)
+LIBS = $(shell $(PKG_CONFIG) --libs zlib libprotobuf-c) -lunwind-$(shell \
+	$(CC) -dumpmachine | cut -d- -f1)
+UNWIND :=
+else
+LIBS = $(UNWIND) -l:libz.a -l:libprotobuf-c.a
+UNWIND := $B/deps/lib/libunwind.a
+endif
+
+# --- Targets ----------------------------------------------------------------
+TEST_GOALS := check check-long demo bench lint
+.PHONY: all check check-long demo bench lint install clean help repro tests
+all: $B/libpprofc.so $(if $(OFF_SRC),$B/pprofc) $B/pprofc.pc ## build the library and the command
+tests: all $(UNIT) $(PROGS) ## build what `check` runs
+
+# A goal that has to work in a fresh clone installs what is missing; the plain
+# build only names it.
+ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
+READY := $B/.deps-all
+$(READY): scripts/deps.list scripts/install-deps
+	$Qmkdir -p $B && scripts/install-deps && touch $@
+else
+READY := $B/.deps-build
+$(READY): scripts/deps.list scripts/install-deps
+	$Qmkdir -p $B && scripts/install-deps --check build && touch $@
+endif
+
+$B/obj/%.o: %.c Makefile | $(READY) $(GEN_C)
+	$(call say,CC)
+	$Qmkdir -p $(@D) && $(CC) $(call flags,$(call dir_of,$<)) $(WARN) \
+		$(CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/gen/%.pb-c.c: proto/%.proto | $(READY)
+	$(call say,PROTOC)
+	$Qmkdir -p $(@D) && protoc-c --proto_path=proto --c_out=$(@D) $<
+
+$B/gen/%.o: $B/gen/%.c Makefile
+	$(call say,CC)
+	$Q$(CC) $(call flags,proto) $(CFLAGS) -c -o $@ $<
+
+# The installed command looks for the library in LIBDIR: remember which.
+$B/.libdir: FORCE
+	$Qmkdir -p $B && echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
+$(call obj,$(OFF_SRC)): $B/.libdir
+.PHONY: FORCE
+
+$B/deps/lib/libunwind.a: scripts/build-libunwind | $(READY)
+	$(call say,DEPS)
+	$Qscripts/build-libunwind $B/deps
+
+$B/core.a: $(call obj,$(LIB_SRC)) $(GEN_O)
+	$(call say,AR)
+	$Qrm -f $@ && $(AR) rcs --thin $@ $^
+
+$B/libpprofc.so: $(call obj,$(PRE_SRC) $(LIB_SRC)) $(GEN_O) preload/pprofc.map \
+		$(UNWIND)
+	$(call say,LINK)
+	$Q$(CC) -shared -o $@ $(filter %.o,$^) $(BASE) $(CFLAGS) $(LDFLAGS) \
+		-Wl,--version-script=preload/pprofc.map \
+		-Wl,--exclude-libs,ALL -Wl,--as-needed \
+		-Wl,-z,defs,-z,now,-z,relro,-z,nodelete $(LIBS)
+
+$B/pprofc: $(call obj,$(OFF_SRC)) $B/core.a $(UNWIND)
+	$(call say,LINK)
+	$Q$(CC) -o $@ $(filter %.o %.a,$(filter-out $(UNWIND),$^)) $(BASE) \
+		$(CFLAGS) $(LDFLAGS) $(LIBS)
+
+$B/pprofc.pc: Makefile $B/.libdir
+	$Qprintf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' \
+		'includedir=$${prefix}/include' '' 'Name: pprofc' \
+		'Description: profiles of any native program for go tool pprof' \
+		'Version: $(VERSION)' 'Cflags: -I$${includedir}' \
+		'Libs: -L$${libdir} -lpprofc' >$@
+
+# Test programs say what they need in a comment: "BUILD: -O0 -ldl".
+build_flags = $(shell sed -n 's/.*BUILD: *\([^*]*\).*/\1/p' $(1))
+
+$B/unit/%: $B/obj/tests/unit/%.o $B/core.a $(UNWIND)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(CC) -o $@ $< $B/core.a $(BASE) $(CFLAGS) \
+		$(LDFLAGS) $(call build_flags,tests/unit/$*.c) $(LIBS)
+
+define program
+$(1): $(2) Makefile | $(READY)
+	$$(call say,PROGRAM)
+	$$Qmkdir -p $$(@D) && $(if $(filter %.cc,$(2)),$(CXX),$(CC)) \
+		-D_GNU_SOURCE -O2 -g -Wall $(if $(filter %.so,$(1)),-shared -fPIC) \
+		-o $$@ $$< $$(call build_flags,$$<)
+endef
+$(foreach s,$(PROG_SRC),$(eval $(call program,$(call prog,$s),$s)))
+
+check: tests ## build and run every test (minutes; installs what is missing)
+	$Qscripts/run-tests $B
+check-long: tests ## the same with the long versions of the tests
+	$QPPROFC_TEST_LONG=1 scripts/run-tests $B
+demo: all ## build, profile a real program, show it with go tool pprof
+	$Qscripts/demo $B
+bench: tests ## overhead beside jemalloc, tcmalloc, gperftools, heaptrack
+	$Qpython3 tests/bench/run.py $B
+install: all ## into DESTDIR, PREFIX, LIBDIR
+	install -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(PREFIX)/bin \
+		$(PREFIX)/include $(MANDIR)/man1 $(MANDIR)/man7)
+	install -m 755 $B/libpprofc.so $(DESTDIR)$(LIBDIR)/
+	install -m 644 $B/pprofc.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -m 755 $B/pprofc $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 preload/pprofc.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1/
+	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7/
+clean: ## remove build/
+	rm -rf build
+help: ## this text
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' \
+		$(MAKEFILE_LIST)
+
+-include $(shell find $B/obj -name '*.d' 2>/dev/null)
