@@ -1,0 +1,374 @@
+/*
+ * config.c - the table of variables, and reading the environment with it.
+ *
+ * Context: PP_NORMAL: the library's constructor and the pprofc command. Uses
+ * neither malloc nor stdio: the constructor runs in front of the host's main.
+ */
+#include "pp.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "config_value.h"
+#include "fmt.h"
+#include "log.h"
+#include "sys.h"
+
+#define TEXT(x) #x
+#define COUNT(lo, hi)                                                          \
+	.accepted = "a whole number from " TEXT(lo) " to " TEXT(hi),           \
+	.parse = value_count, .min = (lo), .max = (hi)
+#define FIELD(member) .field = offsetof(struct settings, member)
+#define WORDS(...)                                                             \
+	.parse = value_word, .words = (const char *const[]){ __VA_ARGS__, NULL }
+
+#define SIGNALS_ACCEPTED                                                       \
+	"a signal's name (USR2, RTMIN+3) or number, or none; not KILL, STOP "  \
+	"or a signal that reports a fault"
+
+const struct config_variable config_table[] = {
+	{ .name = "PPROFC_OUTPUT", .value = "TEMPLATE",
+		.fallback = "%e.%p.%k.pb.gz",
+		.accepted = "a path in which %e, %p, %k, %n, %t, %h and %% "
+			    "are replaced",
+		.parse = value_output, FIELD(output),
+		.help = "Names of the profiles: %e program, %p process id, %k "
+			"kind, %n number of the snapshot, %t start of the "
+			"process in seconds since 1970, %h host, %% a percent "
+			"sign. Relative to the directory the program is "
+			"started in. An existing directory, or a name that "
+			"ends in a slash: the default name in there. Missing "
+			"directories are created; files are never "
+			"overwritten." },
+	{ .name = "PPROFC_PROFILES", .value = "LIST", .fallback = "cpu,heap",
+		.accepted = "cpu, heap, allocs, heap_peak separated by "
+			    "commas, or none",
+		.parse = value_profiles, FIELD(profiles),
+		.help = "The profiles to write. none: stay dormant." },
+	{ .name = "PPROFC_CPU_HZ", .value = "HZ", .fallback = "100",
+		COUNT(1, 10000), FIELD(cpu_hz),
+		.help = "Samples per second of CPU time of each thread. The "
+			"kernel's clock tick is the limit." },
+	{ .name = "PPROFC_HEAP_RATE", .value = "BYTES", .fallback = "524288",
+		.accepted = "bytes from 0 to 1g, also with k, m or g",
+		.parse = value_size, .max = UINT64_C(1) << 30, FIELD(heap_rate),
+		.help = "Mean number of allocated bytes between two samples. "
+			"1: record every allocation. 0: no heap profiles." },
+	{ .name = "PPROFC_SIGNAL", .value = "SIGNAL", .fallback = "USR2",
+		.accepted = SIGNALS_ACCEPTED, .parse = value_signal,
+		FIELD(dump_signal),
+		.help = "The signal that makes a process write its heap "
+			"profile now." },
+	{ .name = "PPROFC_TOGGLE_SIGNAL", .value = "SIGNAL",
+		.fallback = "none", .accepted = SIGNALS_ACCEPTED,
+		.parse = value_signal, FIELD(toggle_signal),
+		.help = "The signal that starts and stops CPU profiling, which "
+			"is then off at the start. One profile per window." },
+	{ .name = "PPROFC_INTERVAL", .value = "SECONDS", .fallback = "0",
+		COUNT(0, 31536000), FIELD(interval_s),
+		.help = "Write all profiles every so many seconds, each from "
+			"the start until now. 0: only at the end." },
+	{ .name = "PPROFC_KEEP", .value = "N", .fallback = "0",
+		COUNT(0, 1000000), FIELD(keep),
+		.help = "Keep only the newest N numbered files of each kind. "
+			"0: keep all." },
+	{ .name = "PPROFC_MAX_DEPTH", .value = "FRAMES", .fallback = "128",
+		COUNT(2, 1024), FIELD(max_depth),
+		.help = "Frames kept of one stack, counted from the leaf." },
+	{ .name = "PPROFC_MEMORY", .value = "BYTES", .fallback = "256m",
+		.accepted = "bytes from 1m to 64g, also with k, m or g",
+		.parse = value_size, .min = UINT64_C(1) << 20,
+		.max = UINT64_C(64) << 30, FIELD(memory_bytes),
+		.help = "Limit of pprofc's own memory in each process. Samples "
+			"beyond it are counted in the frame [overflow]." },
+	{ .name = "PPROFC_SYMBOLS", .value = "WHAT", .fallback = "names",
+		.accepted = "names or none", WORDS("names", "none"),
+		FIELD(symbols),
+		.help = "names: put function names into the profiles. none: "
+			"addresses only." },
+	{ .name = "PPROFC_TID", .value = "YESNO", .fallback = "no",
+		.accepted = "yes or no", WORDS("no", "yes"), FIELD(tid),
+		.help = "Keep threads of the same name apart, with a label "
+			"tid." },
+	{ .name = "PPROFC_FOLLOW", .value = "YESNO", .fallback = "yes",
+		.accepted = "yes or no", WORDS("no", "yes"), FIELD(follow),
+		.help = "Profile the programs that this program starts, too. "
+			"Forked children always are." },
+	{ .name = "PPROFC_PROGRAM", .value = "GLOB", .fallback = "*",
+		.accepted = "a pattern with *, ? and []", .parse = value_glob,
+		.help = "Stay dormant in a program whose file name (without "
+			"directories) does not match." },
+	{ .name = "PPROFC_SESSION", .value = "PLACE", .fallback = "auto",
+		.accepted = "auto, anonymous or an existing directory",
+		.parse = value_session, FIELD(session_place),
+		.words = (const char *const[]){ "auto", "anonymous", NULL },
+		.help = "Where samples are kept until they are written: a file "
+			"in /dev/shm or beside the output (auto), memory "
+			"without a file (anonymous), or a file in this "
+			"directory." },
+	{ .name = "PPROFC_LOG", .value = "PLACE", .fallback = "none",
+		.accepted = "none, stderr or a path", .parse = value_log,
+		FIELD(log_place),
+		.words = (const char *const[]){ "none", "stderr", NULL },
+		.help = "Where to say what was written and what went wrong." },
+	{ .name = "PPROFC_UNWINDER", .value = "NAME", .fallback = "own",
+		.accepted = "own or libunwind", WORDS("own", "libunwind"),
+		FIELD(unwinder),
+		.help = "Who walks the stack of an allocation. libunwind is "
+			"slower; it is there to compare with." },
+};
+const size_t config_count = PP_ARRAY_LEN(config_table);
+
+_Static_assert(SYMBOLS_NAMES == 0 && SYMBOLS_NONE == 1, "order of words");
+_Static_assert(SESSION_AUTO == 0 && SESSION_ANONYMOUS == 1, "order of words");
+_Static_assert(LOG_NONE == 0 && LOG_STDERR == 1, "order of words");
+_Static_assert(UNWINDER_OWN == 0 && UNWINDER_LIBUNWIND == 1, "order of words");
+
+/* Where complaints go; quiet when an ancestor has complained already. */
+struct complaints {
+	config_bad_fn *bad;
+	void *arg;
+	bool quiet, any;
+};
+
+static char complained[] = "PPROFC_COMPLAINED=1";
+
+/* One line of at most so many characters, whatever the environment holds. */
+static void show(char *buf, size_t size, const char *value)
+{
+	bool whole = str_copy(buf, size, value);
+
+	for (char *s = buf; *s; s++) {
+		if (*s < ' ' || *s == 0x7f)
+			*s = '?';
+	}
+	if (!whole)
+		(void)str_copy(buf + size - 4, 4, "...");
+}
+
+static void complain(struct complaints *to, const struct config_variable *v,
+	const char *value, const struct config_why *why, bool fall_back)
+{
+	char sentence[512], shown[81];
+
+	show(shown, sizeof(shown), value);
+	(void)fmt(sentence, sizeof(sentence),
+		"%s=%s is not accepted%s%s; give %s%s%s%s", v->name, shown,
+		why->text[0] ? ": " : "", why->text, v->accepted,
+		fall_back ? " (using the default, " : "",
+		fall_back ? v->fallback : "", fall_back ? ")" : "");
+	to->any = true;
+	if (!to->quiet)
+		to->bad(sentence, to->arg);
+}
+
+/* The pointer in environ to NAME=..., or NULL. */
+static char **environment_entry(const char *name)
+{
+	size_t len = str_len(name);
+
+	for (char **e = environ; e && *e; e++) {
+		if (__builtin_strncmp(*e, name, len) == 0 && (*e)[len] == '=')
+			return e;
+	}
+	return NULL;
+}
+
+/* Tell our children that the user has been told. */
+static void mark_complained(const struct config_variable *v)
+{
+	char **entry = environment_entry(v->name);
+
+	if (entry)
+		*entry = complained;
+}
+
+/* An empty value counts as not set: `PPROFC_LOG= ./app` undoes an export. */
+static const char *given(const struct config_variable *v)
+{
+	const char *value = secure_getenv(v->name);
+
+	return value && *value ? value : NULL;
+}
+
+static void read_variable(const struct config_variable *v,
+	struct settings *to, struct complaints *complaints)
+{
+	const char *value = given(v);
+	struct config_why why = { "" };
+
+	if (value && v->parse(v, value, to, &why)) {
+		if (v->field == offsetof(struct settings, dump_signal))
+			to->dump_signal_named = to->dump_signal != 0;
+		return;
+	}
+	if (value) {
+		bool first = !complaints->any;
+
+		complain(complaints, v, value, &why, true);
+		if (first && !complaints->quiet)
+			mark_complained(v);
+	}
+	(void)v->parse(v, v->fallback, to, &why);
+}
+
+static const struct config_variable *find(const char *name)
+{
+	for (size_t i = 0; i < config_count; i++) {
+		if (str_eq(config_table[i].name, name))
+			return &config_table[i];
+	}
+	return NULL;
+}
+
+/* One signal cannot mean two things. */
+static void settle_signals(struct settings *s, struct complaints *complaints)
+{
+	const struct config_variable *v = find("PPROFC_TOGGLE_SIGNAL");
+	struct config_why why = { "PPROFC_SIGNAL is the same signal" };
+	bool first = !complaints->any;
+
+	if (s->toggle_signal == 0 || s->toggle_signal != s->dump_signal)
+		return;
+	complain(complaints, v, given(v) ? given(v) : "", &why, true);
+	if (first && !complaints->quiet)
+		mark_complained(v);
+	s->toggle_signal = 0;
+}
+
+/* The basename of the executable's file. */
+static void program_name(char *buf, size_t size)
+{
+	static const char deleted[] = " (deleted)";
+	char path[4096];
+	long n = sys_readlink("/proc/self/exe", path, sizeof(path) - 1);
+	const char *name = program_invocation_short_name;
+	size_t len;
+
+	if (n > 0) {
+		path[n] = '\0';
+		name = __builtin_strrchr(path, '/');
+		name = name ? name + 1 : path;
+		len = str_len(name);
+		if (len > sizeof(deleted) - 1 &&
+			str_eq(name + len - (sizeof(deleted) - 1), deleted))
+			path[n - (long)(sizeof(deleted) - 1)] = '\0';
+	}
+	(void)str_copy(buf, size, name && *name ? name : "unknown");
+}
+
+static void host_name(struct settings *s)
+{
+	struct utsname names;
+
+	(void)str_copy(s->host, sizeof(s->host),
+		uname(&names) == 0 && names.nodename[0] ? names.nodename :
+							  "localhost");
+}
+
+static void read_status(struct settings *s)
+{
+	const char *path = secure_getenv("PPROFC_STATUS");
+
+	if (path && path[0] == '/' && str_len(path) < sizeof(s->status_path))
+		(void)str_copy(s->status_path, sizeof(s->status_path), path);
+}
+
+/* A program that is not meant, or that runs with more rights than its user
+ * (then the environment is not to be trusted, and files of ours would be
+ * written with these rights). */
+static bool is_meant(const char *program)
+{
+	const char *glob = given(find("PPROFC_PROGRAM"));
+
+	return !getauxval(AT_SECURE) &&
+		(!glob || fnmatch(glob, program, 0) == 0);
+}
+
+/* What is off stays off altogether. */
+static void settle_kinds(struct settings *s, bool meant)
+{
+	if (s->heap_rate == 0)
+		s->profiles &= ~PROFILE_HEAP_FAMILY;
+	if (!meant) {
+		s->profiles = 0;
+		s->dump_signal_named = 0;
+		s->toggle_signal = 0;
+	}
+	if (s->profiles == 0) {
+		s->interval_s = 0;
+		if (!s->dump_signal_named)
+			s->dump_signal = 0;
+	}
+}
+
+void config_resolve(struct settings *ret, config_bad_fn *bad, void *arg)
+{
+	struct complaints complaints = {
+		.bad = bad,
+		.arg = arg,
+		.quiet = secure_getenv("PPROFC_COMPLAINED") != NULL,
+	};
+	char program[256];
+
+	*ret = (struct settings){ 0 };
+	for (size_t i = 0; i < config_count; i++)
+		read_variable(&config_table[i], ret, &complaints);
+	settle_signals(ret, &complaints);
+	program_name(program, sizeof(program));
+	(void)str_copy(ret->program, sizeof(ret->program), program);
+	settle_kinds(ret, is_meant(program));
+	host_name(ret);
+	read_status(ret);
+}
+
+/* CPU timers fire at ticks only: a higher rate would be weight, not detail. */
+static void cap_cpu_rate(struct settings *s)
+{
+	struct timespec tick = { 0, 0 };
+	uint32_t hz;
+
+	if (sys_call2(SYS_clock_getres, CLOCK_MONOTONIC_COARSE, &tick) != 0 ||
+		tick.tv_sec != 0 || tick.tv_nsec <= 0)
+		return;
+	hz = (uint32_t)(1000000000 / tick.tv_nsec);
+	if (s->cpu_hz <= hz || hz == 0)
+		return;
+	if (s->profiles & PROFILE_BIT(PROFILE_CPU))
+		log_line("PPROFC_CPU_HZ=%u is above this kernel's clock tick; "
+			"sampling at %u Hz", s->cpu_hz, hz);
+	s->cpu_hz = hz;
+}
+
+void config_read(struct settings *ret, config_bad_fn *bad, void *arg)
+{
+	config_resolve(ret, bad, arg);
+	log_open(ret);
+	cap_cpu_rate(ret);
+}
+
+bool config_check(const char *name, const char *value, config_bad_fn *bad,
+	void *arg)
+{
+	const struct config_variable *v = find(name);
+	struct complaints complaints = { .bad = bad, .arg = arg };
+	struct config_why why = { "" };
+	struct settings scratch = { 0 };
+	char sentence[160];
+
+	if (!v) {
+		(void)fmt(sentence, sizeof(sentence),
+			"there is no variable %s", name);
+		bad(sentence, arg);
+		return false;
+	}
+	if (!*value || v->parse(v, value, &scratch, &why))
+		return true;
+	complain(&complaints, v, value, &why, false);
+	return false;
+}
