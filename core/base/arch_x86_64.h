@@ -95,6 +95,18 @@ arch_regs_here(struct arch_regs *regs)
 			 : "rax", "memory");
 }
 
+/* *word -= n; true when the result went below zero. One instruction on memory
+ * whose carry is the answer: gcc 12 makes three of __builtin_sub_overflow(). A
+ * handler of this thread sees the word before or after, never in between. */
+static inline __attribute__((always_inline)) bool
+arch_sub_borrows(uint64_t *word, uint64_t n)
+{
+	bool borrow;
+
+	__asm__("subq %2, %1" : "=@ccb"(borrow), "+m"(*word) : "r"(n));
+	return borrow;
+}
+
 /*
  * Start fn(arg) on a stack of its own with raw clone(flags); when fn returns,
  * the thread leaves through exit(2) and touches no memory after storing 0 to

@@ -1,0 +1,136 @@
+/*
+ * heap.c - the sampling decision of one thread; see heap.h.
+ *
+ * Context: PP_ANY: the hooks run in application threads at any moment, before
+ * main, in dlopen, in a fork child, in the application's own signal handlers.
+ */
+#include "pp.h"
+
+#include "heap.h"
+#include "heap_math.h"
+
+/* Mean bytes between samples. Written by heap_start() alone. */
+static _Atomic uint64_t rate; /* 0 = heap_start() has not run */
+#define RATE_OFF UINT64_MAX
+static _Atomic bool unreachable;
+
+void heap_start(bool reached)
+{
+	uint64_t asked = process.settings.heap_rate;
+
+	if (!(process.settings.profiles & PROFILE_HEAP_FAMILY) || asked == 0)
+		asked = RATE_OFF;
+	else if (!reached)
+		atomic_store(&unreachable, true);
+	if (!reached)
+		asked = RATE_OFF;
+	if (asked != RATE_OFF)
+		asked = PP_MIN(asked, HEAP_RATE_MAX);
+	atomic_store_explicit(&rate, asked, memory_order_relaxed);
+}
+
+bool heap_unreachable(void)
+{
+	return atomic_load_explicit(&unreachable, memory_order_relaxed);
+}
+
+/* This thread's allocations cannot be recorded yet (or, in a detached child,
+ * any more): come back at the next one. */
+static uint64_t heap_not_ready(void)
+{
+	thread_state.heap_until = 0;
+	thread_state.heap_seeded = 0;
+	return 0;
+}
+
+static uint64_t draw(struct thread_state *t, uint64_t mean)
+{
+	return mean == 1 ? 0 : heap_gap(thread_random(t), mean);
+}
+
+/* Draw the next gap. Returns whether the allocation of s bytes that crossed
+ * zero is a sample: always, except that a thread's first countdown starts only
+ * here, and its first allocation is then judged like every other. */
+static bool heap_redraw(struct thread_state *t, uint64_t s, uint64_t mean)
+{
+	uint64_t gap = draw(t, mean);
+
+	if (!t->heap_seeded) {
+		t->heap_seeded = 1;
+		if (s <= gap) {
+			t->heap_until = gap - s;
+			return false;
+		}
+		gap = draw(t, mean);
+	}
+	t->heap_until = gap;
+	return true;
+}
+
+uint64_t heap_begin(size_t size)
+{
+	uint64_t mean = atomic_load_explicit(&rate, memory_order_relaxed);
+	uint64_t s = (uint64_t)size + 1;
+	struct thread_state *t;
+
+	if (mean == RATE_OFF) {
+		/* As good as never again. */
+		thread_state.heap_until = UINT64_MAX;
+		return 0;
+	}
+	if (mean == 0)
+		return heap_not_ready();
+	t = thread_state_get();
+	if (!t)
+		return heap_not_ready();
+	if (!heap_redraw(t, s, mean))
+		return 0;
+	if (!(atomic_load_explicit(&process.enabled, memory_order_relaxed) &
+		    PROFILE_HEAP_FAMILY))
+		return 0;
+	if (t->in_hook) {
+		process_count(STAT_LOST_HEAP_NESTED, 1);
+		return 0;
+	}
+	t->in_hook++;
+	return heap_weight(s, mean);
+}
+
+void heap_record(
+	void *p, size_t size, uint64_t weight, const struct arch_regs *regs)
+{
+	if (p)
+		sample_alloc(p, size, weight, regs);
+	thread_state.in_hook--;
+}
+
+void heap_free(void *p)
+{
+	if (!p) /* its filter byte is shared like any other */
+		return;
+	thread_state.in_hook++;
+	sample_free(p);
+	thread_state.in_hook--;
+}
+
+void heap_hold(void *p, struct sample_held *ret)
+{
+	ret->address = 0;
+	if (!p)
+		return;
+	thread_state.in_hook++;
+	sample_hold(p, ret);
+	thread_state.in_hook--;
+}
+
+void heap_resized(const struct sample_held *held, bool moved_or_freed)
+{
+	if (!held->address)
+		return;
+	thread_state.in_hook++;
+	if (moved_or_freed)
+		sample_let_go(held);
+	else
+		sample_put_back(held);
+	thread_state.in_hook--;
+}

@@ -1,0 +1,92 @@
+/*
+ * heap.h - which allocations are sampled, and what the hooks' slow paths do.
+ *
+ * The fast path is heap_due() and heap_listed(): a few instructions each, then
+ * the hook tail-calls the real function. Only when one of them says yes:
+ *
+ *	weight = heap_begin(size);
+ *	p = real.malloc(size);
+ *	return weight ? heap_end(p, size, weight) : p;
+ *
+ * Context: PP_ANY. Locking: none; the countdown is the thread's own.
+ */
+#ifndef HEAP_H
+#define HEAP_H
+
+#include "pp.h"
+
+#include "arch.h"
+#include "process.h"
+#include "sample.h"
+#include "thread_state.h"
+
+/*
+ * From the constructor, after process_start(): sampling begins. `reached` says
+ * that the host's calls of malloc arrive at our hooks; if they do not (it
+ * defines malloc itself), nothing is ever recorded.
+ */
+void heap_start(bool reached) PP_NORMAL;
+
+/* Heap profiles were asked for but the host has an allocator of its own. */
+bool heap_unreachable(void) PP_ANY;
+
+/*
+ * Take an allocation off the thread's countdown; true when a sample is due.
+ *
+ * It takes size + 1 bytes, so that malloc(0) has its chance, too. The plain
+ * max(size, 1) would cost two instructions more in every call (153 for a pair
+ * of malloc and free instead of 151), and the weight undoes either exactly. Of
+ * SIZE_MAX it takes nothing: no such allocation succeeds.
+ */
+static inline __attribute__((always_inline)) bool heap_due(size_t size)
+{
+	return arch_sub_borrows(&thread_state.heap_until, (uint64_t)size + 1);
+}
+
+/*
+ * May p be a sampled object?
+ *
+ * A plain load, because gcc folds no atomic one into the comparison (two
+ * instructions more in each free). It needs no order of its own: who frees p
+ * learned of it after malloc returned, through the host's own synchronisation.
+ */
+static inline __attribute__((always_inline)) bool heap_listed(const void *p)
+{
+	const uint8_t *filter =
+		(const uint8_t *)(uintptr_t)process_wiped.filter;
+
+	return filter[filter_slot(p)] != 0;
+}
+
+/*
+ * A sample is due for an allocation of `size` bytes: draw the next gap. Returns
+ * the weight of the sample, and then the re-entry guard is up until heap_end();
+ * or 0 when it is not to be recorded (this image is not set up, or heap
+ * profiles are off, or this is an allocation of ours).
+ */
+uint64_t heap_begin(size_t size) PP_ANY;
+
+/* Record p (nothing if it is NULL) and let the guard down. `regs` are the
+ * hook's. */
+void heap_record(void *p, size_t size, uint64_t weight,
+	const struct arch_regs *regs) PP_ANY;
+
+/* The same from inside the hook: the stack starts at its frame. */
+static inline __attribute__((always_inline)) void *heap_end(
+	void *p, size_t size, uint64_t weight)
+{
+	struct arch_regs regs;
+
+	arch_regs_here(&regs);
+	heap_record(p, size, weight, &regs);
+	return p;
+}
+
+/* p, which is listed, is about to be freed. */
+void heap_free(void *p) PP_ANY;
+
+/* realloc of a listed p: before the call, and after it. */
+void heap_hold(void *p, struct sample_held *ret) PP_ANY;
+void heap_resized(const struct sample_held *held, bool moved_or_freed) PP_ANY;
+
+#endif

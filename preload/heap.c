@@ -1,0 +1,229 @@
+/*
+ * heap.c - the malloc family: a few instructions, then a tail call.
+ *
+ * malloc takes five instructions and free seven on top of what the real ones
+ * take (tests/e2e/test_instructions.py): nothing may be added there. All else
+ * is in the *_sampled functions, which are not inlined. What they do not do:
+ * allocate, wait, log, or touch errno, which stays as the real function left
+ * it. Frames of this library are taken off the stacks by address, so how deep
+ * in here a walk starts does not matter.
+ *
+ * free and realloc take an object off the list *before* the real call: once
+ * freed, the address may be another thread's and be recorded there.
+ *
+ * Context: application threads at any moment: before main, in dlopen, in a
+ * fork child, in the application's own signal handlers.
+ */
+#include "pp.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "heap.h"
+#include "heap_hooks.h"
+#include "real.h"
+
+/* Not in the headers of this libc: old programs, and C23. */
+void cfree(void *p);
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t align, size_t size);
+
+static PP_COLD void *malloc_sampled(size_t size)
+{
+	uint64_t weight = heap_begin(size);
+	void *p = real.malloc(size);
+
+	return weight ? heap_end(p, size, weight) : p;
+}
+
+PP_EXPORT void *malloc(size_t size)
+{
+	if (pp_unlikely(heap_due(size)))
+		return malloc_sampled(size);
+	return real.malloc(size);
+}
+
+/* n * size may wrap around: then the call fails and counts for nothing. */
+static PP_COLD void *calloc_sampled(size_t n, size_t size)
+{
+	uint64_t weight = heap_begin(n * size);
+	void *p = real.calloc(n, size);
+
+	return weight ? heap_end(p, n * size, weight) : p;
+}
+
+PP_EXPORT void *calloc(size_t n, size_t size)
+{
+	if (pp_unlikely(heap_due(n * size)))
+		return calloc_sampled(n, size);
+	return real.calloc(n, size);
+}
+
+static PP_COLD void *memalign_sampled(size_t align, size_t size)
+{
+	uint64_t weight = heap_begin(size);
+	void *p = real.memalign(align, size);
+
+	return weight ? heap_end(p, size, weight) : p;
+}
+
+PP_EXPORT void *memalign(size_t align, size_t size)
+{
+	if (pp_unlikely(heap_due(size)))
+		return memalign_sampled(align, size);
+	return real.memalign(align, size);
+}
+
+static PP_COLD void *aligned_alloc_sampled(size_t align, size_t size)
+{
+	uint64_t weight = heap_begin(size);
+	void *p = real.aligned_alloc(align, size);
+
+	return weight ? heap_end(p, size, weight) : p;
+}
+
+PP_EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+	if (pp_unlikely(heap_due(size)))
+		return aligned_alloc_sampled(align, size);
+	return real.aligned_alloc(align, size);
+}
+
+static PP_COLD int posix_memalign_sampled(void **ret, size_t align, size_t size)
+{
+	uint64_t weight = heap_begin(size);
+	int err = real.posix_memalign(ret, align, size);
+
+	if (weight)
+		(void)heap_end(err ? NULL : *ret, size, weight);
+	return err;
+}
+
+PP_EXPORT int posix_memalign(void **ret, size_t align, size_t size)
+{
+	if (pp_unlikely(heap_due(size)))
+		return posix_memalign_sampled(ret, align, size);
+	return real.posix_memalign(ret, align, size);
+}
+
+static PP_COLD void *valloc_sampled(size_t size)
+{
+	uint64_t weight = heap_begin(size);
+	void *p = real.valloc(size);
+
+	return weight ? heap_end(p, size, weight) : p;
+}
+
+PP_EXPORT void *valloc(size_t size)
+{
+	if (pp_unlikely(heap_due(size)))
+		return valloc_sampled(size);
+	return real.valloc(size);
+}
+
+static PP_COLD void *pvalloc_sampled(size_t size)
+{
+	uint64_t weight = heap_begin(size);
+	void *p = real.pvalloc(size);
+
+	return weight ? heap_end(p, size, weight) : p;
+}
+
+PP_EXPORT void *pvalloc(size_t size)
+{
+	if (pp_unlikely(heap_due(size)))
+		return pvalloc_sampled(size);
+	return real.pvalloc(size);
+}
+
+/*
+ * The result counts as a new allocation of the new size, the old one as freed.
+ * NULL for a size of 0 is how glibc, jemalloc and tcmalloc say that p is freed;
+ * any other NULL leaves p as it was, and its entry, too.
+ */
+static PP_COLD void *realloc_sampled(void *p, size_t size, bool due)
+{
+	uint64_t weight = due ? heap_begin(size) : 0;
+	struct sample_held held = { .address = 0 };
+	void *q;
+
+	if (p && heap_listed(p))
+		heap_hold(p, &held);
+	q = real.realloc(p, size);
+	if (held.address)
+		heap_resized(&held, q || size == 0);
+	return weight ? heap_end(q, size, weight) : q;
+}
+
+PP_EXPORT void *realloc(void *p, size_t size)
+{
+	if (pp_unlikely(heap_due(size)))
+		return realloc_sampled(p, size, true);
+	if (pp_unlikely(heap_listed(p)))
+		return realloc_sampled(p, size, false);
+	return real.realloc(p, size);
+}
+
+/* libc's own calls realloc, which would arrive here again: one more frame of
+ * the allocator on the stack, and with other allocators no telling. The check
+ * is all it adds. */
+PP_EXPORT void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(p, bytes);
+}
+
+static PP_COLD void free_listed(void *p)
+{
+	heap_free(p);
+	real.free(p);
+}
+
+PP_EXPORT void free(void *p)
+{
+	if (pp_unlikely(heap_listed(p))) {
+		free_listed(p);
+		return;
+	}
+	real.free(p);
+}
+
+/* What free(p) may be said with more words, it may be said with fewer; so no
+ * look-up of names that most libcs do not have. */
+PP_EXPORT void cfree(void *p)
+{
+	free(p);
+}
+
+PP_EXPORT void free_sized(void *p, size_t size)
+{
+	(void)size;
+	free(p);
+}
+
+PP_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
+{
+	(void)align;
+	(void)size;
+	free(p);
+}
+
+PP_EXPORT size_t malloc_usable_size(void *p)
+{
+	return real.malloc_usable_size(p);
+}
+
+/* &malloc would be whatever the loader bound it to, which is the question. */
+bool heap_hooks_reached(void)
+{
+	uint64_t bound = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "malloc");
+
+	return bound >= process.text_lo && bound < process.text_hi;
+}
