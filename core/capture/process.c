@@ -1,0 +1,115 @@
+/*
+ * process.c - see process.h. Context: PP_ANY, process_start() but for.
+ */
+#include "pp.h"
+
+#include "log.h"
+#include "process.h"
+#include "sys.h"
+#include "thread_state.h"
+#include "unwind.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18 /* Linux 4.14 */
+#endif
+
+struct process process;
+
+/* Whole pages of .bss, which is anonymous memory there, as MADV_WIPEONFORK
+ * demands. */
+struct process_wiped process_wiped __attribute__((aligned(PP_PAGE)));
+static char wiped_end __attribute__((aligned(PP_PAGE), used));
+
+/* Survives fork, unlike the generation itself: children count on. */
+static uint32_t last_generation;
+
+static void take_identity(void)
+{
+	process.pid = (uint32_t)sys_getpid();
+	process.start_wall_ns = sys_clock_ns(CLOCK_REALTIME);
+	process.start_mono_ns = sys_clock_ns(CLOCK_MONOTONIC);
+	atomic_store_explicit(&process_wiped.generation, ++last_generation,
+		memory_order_release);
+}
+
+void process_start(void)
+{
+	/* Old kernels refuse: then pthread_atfork alone detaches children. */
+	(void)sys_madvise(&process_wiped,
+		pp_round_up(sizeof(process_wiped), PP_PAGE), MADV_WIPEONFORK);
+	take_identity();
+}
+
+uint32_t process_reborn(void)
+{
+	struct session *parents = atomic_exchange(&process.session, NULL);
+
+	atomic_store(&process_wiped.generation, 0);
+	atomic_store(&process.creating, 0);
+	atomic_store(&process.handlers, 0);
+	atomic_store(&process.gate_closed, 0);
+	for (unsigned i = 0; i < STAT_COUNT; i++)
+		atomic_store(&process.early_stats[i], 0);
+	process.settings.forked = 1;
+	/* Code of ours that the fork interrupted may still hold pointers into
+	 * the parent's mapping; it re-reads the generation before it stores. */
+	if (parents && !thread_state.in_hook && !thread_state.in_handler)
+		session_close(parents);
+	take_identity();
+	return process_generation();
+}
+
+static void hand_over_early_stats(struct session *s)
+{
+	for (unsigned i = 0; i < STAT_COUNT; i++)
+		session_count(s, (enum stat_id)i,
+			atomic_exchange(&process.early_stats[i], 0));
+}
+
+/* `creating` stays taken after a failure: one attempt, one log line. */
+static PP_COLD struct session *create_session(void)
+{
+	struct session *s = NULL;
+	uint32_t nobody = 0;
+	int err;
+
+	if (!atomic_compare_exchange_strong(&process.creating, &nobody, 1))
+		return NULL;
+	err = unwind_prepare();
+	if (!err)
+		err = session_create(&process.settings, &s);
+	if (err) {
+		log_line("cannot create a session (error %d); nothing is "
+			 "recorded",
+			-err);
+		return NULL;
+	}
+	s->start_wall_ns = process.start_wall_ns;
+	s->start_mono_ns = process.start_mono_ns;
+	unwind_invalidate(); /* module instances are the session's */
+	hand_over_early_stats(s);
+	atomic_store_explicit(&process.session, s, memory_order_release);
+	return s;
+}
+
+struct session *process_session(void)
+{
+	struct session *s;
+
+	if (pp_unlikely(process_generation() == 0 ||
+		    atomic_load_explicit(&process.closed,
+			    memory_order_relaxed)))
+		return NULL;
+	s = atomic_load_explicit(&process.session, memory_order_acquire);
+	return pp_likely(s != NULL) ? s : create_session();
+}
+
+void process_count(enum stat_id id, uint64_t n)
+{
+	struct session *s = process_session_peek();
+
+	if (s)
+		session_count(s, id, n);
+	else
+		atomic_fetch_add(&process.early_stats[id], n);
+}

@@ -1,0 +1,330 @@
+/*
+ * sample.c - see sample.h: unwind, intern, keep, push. Context: PP_ANY.
+ *
+ * Each entry re-reads the generation before it stores to the session: a child
+ * that a fork made in the middle of this (from a host's signal handler) must
+ * not add to its parent's profile.
+ */
+#include "pp.h"
+
+#include <sys/prctl.h>
+
+#include "live.h"
+#include "process.h"
+#include "ring.h"
+#include "sample.h"
+#include "size_class.h"
+#include "stacks.h"
+#include "sys.h"
+#include "threads.h"
+#include "unwind.h"
+
+/* One sample on its way. */
+struct capture {
+	struct session *s;
+	uint32_t slot; /* threads.h; 0 = none */
+	frame_t *frames;
+	unsigned depth;
+};
+
+static bool same_image(const struct thread_state *t)
+{
+	return process_generation() == t->generation;
+}
+
+static bool is_own(frame_t f)
+{
+	uint64_t pc = frame_pc(f);
+
+	return pc >= process.text_lo && pc < process.text_hi;
+}
+
+/* Leave out the leading frames of this library: a hook's. The last frame stays
+ * whatever it is. */
+static void strip_own_leaf(struct capture *c)
+{
+	while (c->depth > 1 && is_own(c->frames[0])) {
+		c->frames++;
+		c->depth--;
+	}
+}
+
+static void mark_end(struct capture *c, enum unwind_end end)
+{
+	if (end == UNWIND_COMPLETE)
+		return;
+	session_count(c->s,
+		end == UNWIND_DEPTH ? STAT_STACKS_TOO_DEEP
+				    : STAT_STACKS_TRUNCATED,
+		1);
+	c->frames[c->depth++] = frame_synthetic(
+		end == UNWIND_DEPTH ? FRAME_TOO_DEEP : FRAME_TRUNCATED);
+}
+
+/* Walk the stack into the thread's scratch area of this level. */
+static bool walk(struct capture *c, const struct thread_state *t,
+	const struct arch_regs *regs, bool exact, unsigned level)
+{
+	struct unwind_bounds bounds = { t->stack_lo, t->stack_hi };
+	enum unwind_end end = UNWIND_TRUNCATED;
+
+	c->frames = threads_scratch(c->s, c->slot, level);
+	if (!c->frames)
+		return false;
+	c->depth = unwind(c->s, regs, exact, bounds, c->frames,
+		c->s->settings.max_depth, &end);
+	mark_end(c, end);
+	return true;
+}
+
+static uint32_t intern(struct capture *c)
+{
+	return stacks_intern(c->s, c->frames, c->depth);
+}
+
+static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
+	bool in_handler)
+{
+	struct record r = {
+		.kind = RECORD_CPU,
+		.thread = (uint16_t)c->slot,
+		.count = periods,
+		.amount = periods * process.cpu_period_ns,
+	};
+
+	key->kind = ROW_CPU;
+	(void)sys_call2(SYS_prctl, PR_GET_NAME, key->thread); /* zero padded */
+	r.row = rows_intern(c->s, key);
+	ring_push(c->s, &r, c->slot, in_handler);
+}
+
+static void cpu_with_session(struct session *s, struct thread_state *t,
+	const ucontext_t *uc, uint64_t periods)
+{
+	struct capture c = { .s = s, .slot = thread_slot_of(s, t) };
+	struct row_key key = { .tid = s->settings.tid ? t->tid : 0 };
+	struct arch_regs regs;
+
+	arch_regs_from_ucontext(&regs, uc);
+	if (walk(&c, t, &regs, true, 1))
+		key.stack = intern(&c);
+	if (!same_image(t))
+		return;
+	session_count(s, STAT_CPU_SAMPLES, 1);
+	if (periods > 1)
+		session_count(s, STAT_CPU_OVERRUNS, periods - 1);
+	push_cpu(&c, &key, periods, true);
+}
+
+/* In a thread by raw clone that shares its creator's TLS the state is another
+ * thread's: use one of its own for this sample. */
+static struct thread_state *own_state(struct thread_state *t,
+	struct thread_state *spare)
+{
+	uint32_t tid = (uint32_t)sys_gettid();
+
+	if (pp_likely(t->tid == tid))
+		return t;
+	*spare = (struct thread_state){
+		.generation = t->generation,
+		.tid = tid,
+	};
+	return spare;
+}
+
+void sample_cpu(const ucontext_t *uc, unsigned overrun)
+{
+	struct thread_state *t = thread_state_get();
+	struct thread_state spare;
+	uint64_t periods = (uint64_t)overrun + 1;
+	struct session *s;
+
+	if (!t || !process_records(PROFILE_CPU))
+		return;
+	t = own_state(t, &spare);
+	t->in_handler++;
+	t->recorded += periods;
+	atomic_fetch_add(&process.handlers, 1);
+	/* Pairs with the fork gate: either it sees this handler or we see it
+	 * closed (both sequentially consistent). */
+	if (atomic_load(&process.gate_closed)) {
+		process_count(STAT_LOST_CPU_FORK, periods);
+	} else {
+		s = process_session();
+		if (s)
+			cpu_with_session(s, t, uc, periods);
+		else
+			process_count(STAT_LOST_CPU_SESSION, periods);
+	}
+	atomic_fetch_sub(&process.handlers, 1);
+	t->in_handler--;
+}
+
+void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
+	uint64_t periods)
+{
+	struct thread_state *t = thread_state_get();
+	struct session *s = t && periods ? process_session() : NULL;
+	struct capture c = { .s = s };
+	struct row_key key = { 0 };
+	frame_t frames[2] = { frame_synthetic(leaf), start };
+
+	if (!periods || !t)
+		return;
+	if (!s) {
+		process_count(STAT_LOST_CPU_SESSION, periods);
+		return;
+	}
+	c.slot = thread_slot_of(s, t);
+	c.frames = frames;
+	c.depth = start ? 2 : 1;
+	key.stack = intern(&c);
+	key.tid = s->settings.tid ? t->tid : 0;
+	session_count(s,
+		leaf == FRAME_THREAD_END ? STAT_CPU_THREAD_END
+					 : STAT_CPU_UNSEEN,
+		periods);
+	push_cpu(&c, &key, periods, false);
+}
+
+static void filter_add(const void *p)
+{
+	_Atomic uint8_t *slot = &process_wiped.filter[filter_slot(p)];
+	uint8_t n = atomic_load_explicit(slot, memory_order_relaxed);
+
+	while (n != UINT8_MAX && !atomic_compare_exchange_weak(slot, &n, n + 1))
+		;
+}
+
+/* A counter that has been full stays so: it no longer knows how many. Zero
+ * means that a fork has wiped it. */
+static void filter_remove(const void *p)
+{
+	_Atomic uint8_t *slot = &process_wiped.filter[filter_slot(p)];
+	uint8_t n = atomic_load_explicit(slot, memory_order_relaxed);
+
+	while (n != UINT8_MAX && n != 0 &&
+		!atomic_compare_exchange_weak(slot, &n, n - 1))
+		;
+}
+
+static void push_heap(struct session *s, uint32_t slot, enum record_kind kind,
+	const struct live_value *v)
+{
+	struct record r = {
+		.row = v->row,
+		.kind = (uint16_t)kind,
+		.thread = (uint16_t)slot,
+		.count = v->objects,
+		.amount = live_bytes(v),
+		.size = v->size,
+	};
+
+	ring_push(s, &r, slot, false);
+}
+
+/* An entry for an address that is just being handed out: its free went past
+ * us. It ends here. */
+static void take_stale(struct session *s, uint32_t slot, void *p)
+{
+	struct live_value old;
+
+	if (!live_take(s, (uintptr_t)p, &old))
+		return;
+	filter_remove(p);
+	session_count(s, STAT_HEAP_STALE, 1);
+	push_heap(s, slot, RECORD_FREE, &old);
+}
+
+static void alloc_with_session(struct session *s, struct thread_state *t,
+	void *p, struct live_value *v, const struct arch_regs *regs)
+{
+	struct capture c = { .s = s, .slot = thread_slot_of(s, t) };
+	struct row_key key = {
+		.kind = ROW_HEAP,
+		.size_class = size_class(v->size),
+	};
+	bool kept;
+
+	if (walk(&c, t, regs, false, 0)) {
+		strip_own_leaf(&c);
+		key.stack = intern(&c);
+	}
+	if (!same_image(t))
+		return;
+	v->row = rows_intern(s, &key);
+	session_count(s, STAT_HEAP_SAMPLES, 1);
+	if (process_wiped.filter[filter_slot(p)])
+		take_stale(s, c.slot, p);
+	filter_add(p);
+	kept = live_put(s, (uintptr_t)p, v);
+	if (!kept) {
+		filter_remove(p);
+		session_count(s, STAT_LOST_HEAP_LIVE, 1);
+	}
+	push_heap(s, c.slot, kept ? RECORD_ALLOC : RECORD_UNTRACKED, v);
+}
+
+void sample_alloc(void *p, size_t size, uint64_t objects,
+	const struct arch_regs *regs)
+{
+	struct thread_state *t = thread_state_get();
+	struct session *s = t ? process_session() : NULL;
+	struct live_value v = { .size = size, .objects = objects };
+
+	if (s)
+		alloc_with_session(s, t, p, &v, regs);
+	else if (t)
+		process_count(STAT_LOST_HEAP_SESSION, 1);
+}
+
+void sample_hold(void *p, struct sample_held *ret)
+{
+	struct session *s = process_session_peek();
+	struct live_value v;
+
+	ret->address = 0;
+	if (!s || !live_take(s, (uintptr_t)p, &v))
+		return;
+	filter_remove(p);
+	*ret = (struct sample_held){ .address = (uintptr_t)p,
+		.row = v.row,
+		.size = v.size,
+		.objects = v.objects };
+}
+
+void sample_put_back(const struct sample_held *held)
+{
+	struct session *s = process_session_peek();
+	struct live_value v = { .row = held->row,
+		.size = held->size,
+		.objects = held->objects };
+
+	if (!held->address || !s)
+		return;
+	filter_add((void *)(uintptr_t)held->address);
+	if (!live_put(s, held->address, &v))
+		sample_let_go(held);
+}
+
+void sample_let_go(const struct sample_held *held)
+{
+	struct thread_state *t = thread_state_get();
+	struct session *s = process_session_peek();
+	struct live_value v = { .row = held->row,
+		.size = held->size,
+		.objects = held->objects };
+
+	if (!held->address || !s || !t)
+		return;
+	session_count(s, STAT_HEAP_FREES, 1);
+	push_heap(s, thread_slot_of(s, t), RECORD_FREE, &v);
+}
+
+void sample_free(void *p)
+{
+	struct sample_held held;
+
+	sample_hold(p, &held);
+	sample_let_go(&held);
+}

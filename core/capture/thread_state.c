@@ -1,0 +1,65 @@
+/*
+ * thread_state.c - see thread_state.h. Context: PP_ANY.
+ */
+#include "pp.h"
+
+#include "process.h"
+#include "sys.h"
+#include "thread_state.h"
+#include "threads.h"
+
+__thread struct thread_state thread_state;
+
+static PP_COLD void renew(struct thread_state *t, uint32_t generation)
+{
+	t->tid = (uint32_t)sys_gettid();
+	t->slot = 0;
+	t->timer = 0;
+	t->recorded = 0;
+	t->period_ns = 0;
+	t->rng = 0;
+	t->generation = generation;
+}
+
+struct thread_state *thread_state_get(void)
+{
+	struct thread_state *t = &thread_state;
+	uint32_t generation = process_generation();
+
+	if (pp_unlikely(generation == 0))
+		return NULL;
+	if (pp_unlikely(t->generation != generation))
+		renew(t, generation);
+	return t;
+}
+
+static PP_COLD uint64_t seed(const struct thread_state *t)
+{
+	uint64_t random = 0;
+
+	/* GRND_NONBLOCK (1); early in boot or under seccomp it may fail, and
+	 * clock, ids and addresses have to do. */
+	(void)sys_call3(SYS_getrandom, &random, sizeof(random), 1);
+	random ^= pp_mix(sys_clock_ns(CLOCK_MONOTONIC));
+	random ^= pp_mix((uint64_t)process.pid << 32 | t->tid);
+	random ^= pp_mix((uintptr_t)t);
+	return random | 1;
+}
+
+/* SplitMix64: Steele, Lea, Flood, OOPSLA 2014. */
+uint64_t thread_random(struct thread_state *t)
+{
+	if (pp_unlikely(t->rng == 0))
+		t->rng = seed(t);
+	t->rng += 0x9e3779b97f4a7c15u;
+	if (t->rng == 0)
+		t->rng = 0x9e3779b97f4a7c15u;
+	return pp_mix(t->rng);
+}
+
+uint32_t thread_slot_of(struct session *s, struct thread_state *t)
+{
+	if (pp_unlikely(t->slot == 0))
+		t->slot = threads_take(s, t->tid);
+	return t->slot;
+}
