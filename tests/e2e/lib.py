@@ -23,7 +23,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PPROFC_BUILD") or ROOT / "build")
 LIBRARY = BUILD / "libpprofc.so"
-LONG = os.environ.get("PPROFC_LONG", "") not in ("", "0")
+LONG = os.environ.get("PPROFC_TEST_LONG", "") not in ("", "0")
 
 
 class Failure(Exception):

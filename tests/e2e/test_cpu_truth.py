@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""CPU profiles against ground truth that the program measured itself.
+
+tests/targets/cpu_split.c burns CPU time in known functions and prints how
+much each took, and its getrusage at the end.
+
+Totals. A thread that used C of CPU time has floor(C/P) or ceil(C/P) expiries
+of a timer with period P and uniform first expiry, C/P on average. So with n
+threads the profile's total differs from the truth by a sum of n independent
+zero-mean terms of range P, and by Hoeffding exceeds
+
+	P sqrt(n ln(2/a) / 2)		(never more than n P)
+
+with probability below a. On top of it the promised 2 % of rusage.
+
+Shares. Of N samples in the three functions a share p falls into one of them.
+Slices are independent and exponential with mean m = 2 ms, so samples of one
+thread a period P apart correlate by exp(-P/m): the variance grows over the
+binomial one by at most d = (1 + r) / (1 - r), r = exp(-P/m): 1.01 at 100 Hz,
+1.31 at 250 Hz; D = 1.5 leaves room for overrun weights. By Bernstein the
+count differs from p N by more than
+
+	sqrt(2 D N p (1 - p) L) + L / 3,	L = ln(2/a)
+
+with probability below a. With a = 1e-6 / CHECKS the whole file raises a false
+alarm with probability below 1e-6.
+"""
+
+import math
+
+import lib
+from lib import case, expect
+
+CHECKS = 64
+LOG = math.log(2 * CHECKS / 1e-6)
+DESIGN = 1.5
+FUNCTIONS = ("work_one", "work_two", "work_three")
+TICK_S = 0.004  # of the slowest kernels we run on
+SCALE = 8 if lib.LONG else 1
+
+pooled = []
+
+
+def measure(threads, ms, alive, hz=100, *mode):
+    """Run cpu_split; returns (truth in seconds by name, Profile)."""
+    with lib.Directory() as d:
+        result = lib.run(
+            [lib.target("cpu_split"), threads, ms, alive, *mode], d,
+            env={"PPROFC_PROFILES": "cpu", "PPROFC_CPU_HZ": hz})
+        expect(result.status == 0, f"status {result.status}: {result.err}")
+        truth = {k: int(v) / 1e9 for k, v in
+                 (line.split() for line in result.out.decode().splitlines())}
+        return truth, lib.Profile(lib.profile_of(result, "cpu"))
+
+
+def noise_s(threads, period_s):
+    return period_s * min(threads, math.sqrt(threads * LOG / 2))
+
+
+def expect_total(got_s, truth_s, threads, period_s, what):
+    bound = 0.02 * truth_s + noise_s(threads, period_s)
+    lib.note(f"{what}: {got_s:.3f} s of {truth_s:.3f} s "
+             f"({100 * got_s / truth_s:.2f} %), allowed +-{bound:.3f} s")
+    expect(abs(got_s - truth_s) <= bound,
+           f"{what}: profile has {got_s:.3f} s, getrusage {truth_s:.3f} s, "
+           f"allowed difference {bound:.3f} s")
+
+
+def expect_shares(profile, truth, what):
+    counts = {f: profile.cum("samples")[f] for f in FUNCTIONS}
+    n, spent = sum(counts.values()), sum(truth[f] for f in FUNCTIONS)
+    expect(n > 0, f"{what}: no sample in {FUNCTIONS}")
+    for f in FUNCTIONS:
+        p = truth[f] / spent
+        bound = math.sqrt(2 * DESIGN * n * p * (1 - p) * LOG) + LOG / 3
+        expect(abs(counts[f] - p * n) <= bound,
+               f"{what}: {f} has {counts[f]} of {n} samples, truth "
+               f"{100 * p:.1f} %, allowed +-{bound:.0f}")
+
+
+def expect_consistent(profile, hz, threads, what):
+    """Columns agree; the residual is what ticks explain, and no more."""
+    period = round(1e9 / hz)
+    for s in profile.samples:
+        count, ns = s.values
+        expect(ns == count * period, f"{what}: {count} samples are {ns} ns")
+    end = profile.flat("samples")["[thread end]"]
+    most = threads * (math.ceil(TICK_S * hz) + 1)
+    expect(end <= most, f"{what}: {end} periods at [thread end], explained "
+                        f"are at most {most}")
+    losses = {k: v for k, v in profile.statistics().items()
+              if "lost" in k and v}
+    expect(not losses, f"{what}: losses {losses}")
+
+
+def check(threads, ms, alive, hz, *mode):
+    what = f"{threads} x {ms} ms at {hz} Hz {' '.join(mode)}".rstrip()
+    truth, profile = measure(threads, ms, alive, hz, *mode)
+    got = profile.total("cpu") / 1e9
+    started = threads + (threads > 1)  # and the main thread
+    expect_total(got, truth["rusage"], started, 1 / hz, what)
+    expect_shares(profile, truth, what)
+    expect_consistent(profile, hz, started, what)
+    return got, truth["rusage"], started
+
+
+@case
+def one_thread_100_hz():
+    check(1, 3000 * SCALE, 1, 100)
+
+
+@case
+def one_thread_250_hz():
+    check(1, 2000 * SCALE, 1, 250)
+
+
+@case
+def eight_threads():
+    check(8, 600 * SCALE, 8, 100)
+
+
+@case
+def two_hundred_threads():
+    check(200, 25 * SCALE, 200, 100)
+
+
+@case
+def two_hundred_threads_250_hz():
+    check(200, 20 * SCALE, 200, 250)
+
+
+@case
+def threads_that_sleep_often():
+    check(4, 800 * SCALE, 4, 100, "sleepy")
+
+
+@case
+def threads_that_sleep_often_250_hz():
+    check(4, 500 * SCALE, 4, 250, "sleepy")
+
+
+def lifetime(ms):
+    pooled.append(check(2400 * SCALE // ms, ms, 4, 250))
+
+
+@case
+def threads_living_3_ms():
+    lifetime(3)
+
+
+@case
+def threads_living_10_ms():
+    lifetime(10)
+
+
+@case
+def threads_living_30_ms():
+    lifetime(30)
+
+
+@case
+def threads_living_100_ms():
+    lifetime(100)
+
+
+@case
+def threads_living_30_ms_at_100_hz():
+    check(100 * SCALE, 30, 4, 100)
+
+
+@case
+def short_lives_together():
+    """The four lifetimes at 250 Hz in one sum: the tightest bound."""
+    if len(pooled) == 4:
+        got, truth, threads = map(sum, zip(*pooled))
+        expect_total(got, truth, threads, 1 / 250, "short lives")
+
+
+if __name__ == "__main__":
+    lib.main()
