@@ -1,0 +1,377 @@
+/*
+ * test_store.c - the session's tables, one by one and hammered by threads, and
+ * a session mapped from another process.
+ */
+#include "pp.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "live.h"
+#include "ring.h"
+#include "rows.h"
+#include "session.h"
+#include "stacks.h"
+#include "test.h"
+#include "threads.h"
+
+static struct session *new_session(uint64_t memory, const char *dir)
+{
+	static struct settings settings;
+	struct session *s = NULL;
+
+	settings = (struct settings){
+		.memory_bytes = memory,
+		.max_depth = 128,
+		.session_place = dir ? SESSION_DIR : SESSION_ANONYMOUS,
+		.output = "/tmp/%e.%p.%k.pb.gz",
+	};
+	if (dir)
+		(void)snprintf(settings.session_dir,
+			sizeof(settings.session_dir), "%s", dir);
+	return session_create(&settings, &s) == 0 ? s : NULL;
+}
+
+TEST(seglist_elements_are_distinct_and_stay)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	struct seglist l = { .first = 4, .elem_bytes = 8 };
+
+	for (uint32_t i = 0; i < 10000; i++)
+		*(uint64_t *)seglist_grow(s, &l, i) = i + 1;
+	for (uint32_t i = 0; i < 10000; i++)
+		CHECK_EQ(*(uint64_t *)seglist_at(s, &l, i), i + 1);
+	CHECK(seglist_at(s, &l, 1 << 20) == NULL);
+	session_close(s);
+}
+
+static uint32_t stack_of(struct session *s, uint64_t n)
+{
+	frame_t f[3] = { frame_make(n, true, 1), frame_make(n / 7, false, 2),
+		frame_make(n / 50, false, 3) };
+
+	return stacks_intern(s, f, 3);
+}
+
+TEST(stacks_equal_ones_share_an_id)
+{
+	struct session *s = new_session(64 << 20, NULL);
+
+	for (uint64_t i = 1; i < 20000; i++) {
+		uint32_t id = stack_of(s, i);
+
+		CHECK(id != 0);
+		CHECK_EQ(stack_of(s, i), id);
+		CHECK_EQ(frame_pc(stacks_get(s, id)->frames[0]), i);
+	}
+	CHECK(stacks_get(s, 0) == NULL);
+	CHECK(stacks_get(s, UINT32_MAX) == NULL);
+	session_close(s);
+}
+
+TEST(full_session_overflows_and_counts)
+{
+	struct session *s = new_session(1 << 20, NULL);
+	struct row_key key = { .kind = ROW_HEAP };
+	uint64_t i = 0;
+
+	do
+		key.stack = stack_of(s, ++i);
+	while (rows_intern(s, &key) != s->overflow_rows[ROW_HEAP] &&
+		i < 1000000);
+	CHECK(i < 1000000);
+	CHECK(session_stat(s, STAT_OVERFLOW) > 0);
+	CHECK(atomic_load(&s->full) != 0);
+	session_close(s);
+}
+
+#define THREADS 4
+#define EACH 30000u
+
+struct hammer {
+	struct session *s;
+	uint32_t number;
+	uint32_t ids[EACH];
+};
+
+static void *hammer_rows(void *arg)
+{
+	struct hammer *h = arg;
+	uint32_t slot = threads_take(h->s, 1000 + h->number);
+
+	for (uint32_t i = 0; i < EACH; i++) {
+		struct row_key key = { .kind = ROW_HEAP };
+		struct record r = { .kind = RECORD_ALLOC,
+			.count = ROW_ONE,
+			.amount = 10,
+			.size = 10 };
+
+		key.stack = stack_of(h->s, 1 + i % 1000);
+		r.row = rows_intern(h->s, &key);
+		h->ids[i] = r.row;
+		ring_push(h->s, &r, slot, false);
+		if (i % 2) {
+			r.kind = RECORD_FREE;
+			ring_push(h->s, &r, slot, false);
+		}
+	}
+	threads_release(h->s, slot);
+	return NULL;
+}
+
+static void sum_rows(struct session *s, uint64_t *ret_objects,
+	int64_t *ret_live)
+{
+	uint32_t n = atomic_load(&s->row_count);
+
+	*ret_objects = 0;
+	*ret_live = 0;
+	for (uint32_t id = 1; id <= n; id++) {
+		struct row *row = rows_get(s, id);
+
+		*ret_objects += atomic_load(&row->heap.objects);
+		*ret_live += atomic_load(&row->heap.live_bytes);
+	}
+}
+
+TEST(ring_many_threads_lose_nothing)
+{
+	static struct hammer h[THREADS];
+	struct session *s = new_session(64 << 20, NULL);
+	pthread_t t[THREADS];
+	uint64_t objects;
+	int64_t live;
+
+	for (uint32_t i = 0; i < THREADS; i++) {
+		h[i].s = s;
+		h[i].number = i;
+		(void)pthread_create(&t[i], NULL, hammer_rows, &h[i]);
+	}
+	for (uint32_t i = 0; i < THREADS; i++)
+		(void)pthread_join(t[i], NULL);
+	CHECK(baton_try(s));
+	(void)ring_drain(s, UINT32_MAX);
+	baton_release(s);
+	sum_rows(s, &objects, &live);
+	CHECK_EQ(objects, (uint64_t)THREADS * EACH * ROW_ONE);
+	CHECK_EQ(live, (int64_t)THREADS * EACH / 2 * 10);
+	CHECK_EQ(atomic_load(&s->heap_live_bytes), live);
+	for (uint32_t i = 0; i < EACH; i++)
+		CHECK_EQ(h[0].ids[i], h[1].ids[i]);
+	CHECK_EQ(session_stat(s, STAT_LOST_DEAD_CLAIMS), 0);
+	session_close(s);
+}
+
+TEST(ring_full_without_baton_adds_directly)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	struct row_key key = { .kind = ROW_HEAP, .stack = stack_of(s, 1) };
+	struct record r = { .kind = RECORD_ALLOC,
+		.count = ROW_ONE,
+		.amount = 7,
+		.size = 7,
+		.row = rows_intern(s, &key) };
+	struct row *row = rows_get(s, r.row);
+
+	CHECK(baton_try(s));
+	CHECK(!baton_try(s));
+	for (int i = 0; i < 5000; i++)
+		ring_push(s, &r, 0, false);
+	CHECK_EQ(session_stat(s, STAT_DIRECT), 5000 - s->ring_slots);
+	(void)ring_drain(s, UINT32_MAX);
+	baton_release(s);
+	CHECK_EQ(atomic_load(&row->heap.raw_objects), 5000);
+	CHECK_EQ(atomic_load(&row->heap.bytes), 35000);
+	CHECK_EQ(atomic_load(&row->heap.live_bytes), 35000);
+	session_close(s);
+}
+
+static struct ring_slot *slot_at(struct session *s, unsigned i)
+{
+	struct ring_slot *slots = session_at(s, s->ring_off);
+
+	return &slots[i];
+}
+
+TEST(ring_abandoned_claim_is_skipped_and_counted)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	struct row_key key = { .kind = ROW_CPU, .stack = stack_of(s, 1) };
+	struct record r = { .kind = RECORD_CPU, .count = 1, .amount = 10 };
+
+	r.row = rows_intern(s, &key);
+	/* A writer of thread slot 5 that stopped right after its claim, before
+	 * it moved the head: CLAIMED is state 1. */
+	atomic_store(&slot_at(s, 0)->word, (uint64_t)5 << 4 | 1);
+	ring_push(s, &r, 1, false);
+	CHECK(baton_try(s));
+	CHECK_EQ(ring_drain(s, UINT32_MAX), 0);
+	ring_abandon(s, 5);
+	CHECK_EQ(ring_drain(s, UINT32_MAX), 2);
+	baton_release(s);
+	CHECK_EQ(session_stat(s, STAT_LOST_DEAD_CLAIMS), 1);
+	CHECK_EQ(atomic_load(&rows_get(s, r.row)->cpu.samples), 1);
+	session_close(s);
+}
+
+TEST(peak_is_what_rows_held_at_the_maximum)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	struct row_key a = { .kind = ROW_HEAP, .stack = stack_of(s, 1) };
+	struct row_key b = { .kind = ROW_HEAP, .stack = stack_of(s, 2) };
+	uint32_t rows[2] = { rows_intern(s, &a), rows_intern(s, &b) };
+	static const struct {
+		int row, kind, bytes;
+	} steps[] = { { 0, RECORD_ALLOC, 100 }, { 1, RECORD_ALLOC, 50 },
+		{ 0, RECORD_FREE, 100 }, { 1, RECORD_ALLOC, 20 },
+		{ 0, RECORD_ALLOC, 70 }, { 0, RECORD_FREE, 70 },
+		{ 1, RECORD_FREE, 20 } };
+	int64_t objects, bytes;
+
+	for (size_t i = 0; i < PP_ARRAY_LEN(steps); i++) {
+		struct record r = { .row = rows[steps[i].row],
+			.kind = (uint16_t)steps[i].kind,
+			.count = ROW_ONE,
+			.amount = (uint64_t)steps[i].bytes };
+
+		rows_apply(s, &r);
+	}
+	CHECK_EQ(atomic_load(&s->heap_peak_bytes), 150);
+	rows_peak(s, rows_get(s, rows[0]), &objects, &bytes);
+	CHECK_EQ(bytes, 100);
+	CHECK_EQ(objects, ROW_ONE);
+	rows_peak(s, rows_get(s, rows[1]), &objects, &bytes);
+	CHECK_EQ(bytes, 50);
+	session_close(s);
+}
+
+static void count_entry(uint64_t address, const struct live_value *v, void *arg)
+{
+	uint64_t *sum = arg;
+
+	CHECK_EQ(v->size, address / 16);
+	*sum += 1;
+}
+
+TEST(live_table_keeps_every_address)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	struct live_value v = { .row = 1, .objects = ROW_ONE };
+	uint64_t n = 50000, seen = 0;
+
+	for (uint64_t i = 1; i <= n; i++) {
+		v.size = i;
+		CHECK(live_put(s, i * 16, &v));
+	}
+	for (uint64_t i = 1; i <= n; i += 2) {
+		CHECK(live_take(s, i * 16, &v));
+		CHECK_EQ(v.size, i);
+		CHECK(!live_take(s, i * 16, &v));
+	}
+	live_each(s, count_entry, &seen);
+	CHECK_EQ(seen, n / 2);
+	session_close(s);
+}
+
+static void *hammer_live(void *arg)
+{
+	struct hammer *h = arg;
+
+	for (uint64_t i = 0; i < EACH; i++) {
+		uint64_t address = (i * THREADS + h->number + 1) * 16;
+		struct live_value v = { .size = address / 16 };
+
+		CHECK(live_put(h->s, address, &v));
+		v.size = 0;
+		if (i % 16)
+			CHECK(live_take(h->s, address, &v));
+		CHECK(v.size == (i % 16 ? address / 16 : 0));
+	}
+	return NULL;
+}
+
+TEST(live_table_many_threads)
+{
+	static struct hammer h[THREADS];
+	struct session *s = new_session(64 << 20, NULL);
+	pthread_t t[THREADS];
+	uint64_t seen = 0;
+
+	for (uint32_t i = 0; i < THREADS; i++) {
+		h[i].s = s;
+		h[i].number = i;
+		(void)pthread_create(&t[i], NULL, hammer_live, &h[i]);
+	}
+	for (uint32_t i = 0; i < THREADS; i++)
+		(void)pthread_join(t[i], NULL);
+	live_each(s, count_entry, &seen);
+	CHECK_EQ(seen, THREADS * (EACH / 16));
+	session_close(s);
+}
+
+TEST(session_of_a_killed_process_is_read_by_another)
+{
+	char dir[] = "/tmp/pprofc-store-XXXXXX", path[SETTINGS_PATH_MAX];
+	struct session *s = NULL;
+	int fds[2], status;
+	pid_t pid;
+
+	CHECK(mkdtemp(dir) != NULL);
+	CHECK_EQ(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct session *mine = new_session(4 << 20, dir);
+		struct row_key key = { .kind = ROW_CPU,
+			.stack = stack_of(mine, 42) };
+		struct record r = { .kind = RECORD_CPU,
+			.count = 3,
+			.amount = 30 };
+
+		r.row = rows_intern(mine, &key);
+		ring_push(mine, &r, 0, false);
+		(void)!write(fds[1], mine->file_path,
+			strlen(mine->file_path) + 1);
+		(void)pause();
+	}
+	CHECK(read(fds[0], path, sizeof(path)) > 0);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(session_open(path, &s), 0);
+	if (s) {
+		CHECK_EQ(s->identity.pid, (uint32_t)pid);
+		CHECK(s->identity.start_ticks != 0);
+		CHECK_EQ(ring_recover(s), 1);
+		CHECK_EQ(atomic_load(&rows_get(s, 3)->cpu.samples), 3);
+	}
+	session_close(s);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(rmdir(dir), 0);
+}
+
+TEST(session_open_refuses_what_is_none)
+{
+	struct session *s = NULL;
+
+	CHECK(session_open("/proc/self/exe", &s) < 0);
+	CHECK(session_open("/nonexistent", &s) < 0);
+	CHECK(s == NULL);
+}
+
+int main(void)
+{
+	RUN(seglist_elements_are_distinct_and_stay);
+	RUN(stacks_equal_ones_share_an_id);
+	RUN(full_session_overflows_and_counts);
+	RUN(ring_many_threads_lose_nothing);
+	RUN(ring_full_without_baton_adds_directly);
+	RUN(ring_abandoned_claim_is_skipped_and_counted);
+	RUN(peak_is_what_rows_held_at_the_maximum);
+	RUN(live_table_keeps_every_address);
+	RUN(live_table_many_threads);
+	RUN(session_of_a_killed_process_is_read_by_another);
+	RUN(session_open_refuses_what_is_none);
+	return test_done();
+}
