@@ -7,6 +7,7 @@
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -37,7 +38,7 @@ see_tests/unit := tests/unit $(see_preload) $B/gen
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough -Wdouble-promotion \
-	-Wdate-time $(if $(WERROR),-Werror)
+	-Wdate-time -Werror=implicit-function-declaration $(if $(WERROR),-Werror)
 BASE := -std=gnu11 -D_GNU_SOURCE -DPPROFC_VERSION='"$(VERSION)"' \
 	-ffile-prefix-map=$(CURDIR)/= $(if $(SAN),-fsanitize=$(SAN))
 # Code that may run in a signal handler of somebody else's program: no TLS
@@ -51,7 +52,7 @@ HOOKED := malloc calloc realloc reallocarray free memalign aligned_alloc \
 extra_preload := $(HOOKED:%=-fno-builtin-%)
 extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"'
 extra_proto = -I$B/gen $(shell $(PKG_CONFIG) --cflags libprotobuf-c)
-extra_core/capture = -I$B/deps/include
+extra_core/capture = -idirafter $B/deps/include
 extra_tests/unit := -DPP_NO_CONTEXT_CHECK -DPPROFC_BUILD='"$B"'
 dir_of = $(patsubst %/,%,$(dir $(1)))
 flags = $(CODE) $(addprefix -I,$(see_$(1))) $(extra_$(1))
@@ -79,7 +80,8 @@ LIBS = $(shell $(PKG_CONFIG) --libs zlib libprotobuf-c) -lunwind-$(shell \
 UNWIND :=
 else
 LIBS = $(UNWIND) -l:libz.a -l:libprotobuf-c.a
-UNWIND := $B/deps/lib/libunwind.a
+UNWIND := $B/deps/lib/libunwind-$(shell $(CC) -dumpmachine | \
+	cut -d- -f1).a $B/deps/lib/libunwind.a
 endif
 
 # --- Targets ----------------------------------------------------------------
@@ -111,7 +113,7 @@ $B/gen/%.pb-c.c: proto/%.proto | $(READY)
 
 $B/gen/%.o: $B/gen/%.c Makefile
 	$(call say,CC)
-	$Q$(CC) $(call flags,proto) $(CFLAGS) -c -o $@ $<
+	$Q$(CC) $(call flags,proto) -DNDEBUG $(CFLAGS) -c -o $@ $<
 
 # The installed command looks for the library in LIBDIR: remember which.
 $B/.libdir: FORCE
@@ -119,9 +121,9 @@ $B/.libdir: FORCE
 $(call obj,$(OFF_SRC)): $B/.libdir
 .PHONY: FORCE
 
-$B/deps/lib/libunwind.a: scripts/build-libunwind | $(READY)
+$(UNWIND) &: scripts/build-libunwind | $(READY)
 	$(call say,DEPS)
-	$Qscripts/build-libunwind $B/deps
+	$QCC='$(CC)' scripts/build-libunwind $B/deps
 
 $B/core.a: $(call obj,$(LIB_SRC)) $(GEN_O)
 	$(call say,AR)
@@ -181,6 +183,8 @@ install: all ## into DESTDIR, PREFIX, LIBDIR
 	install -m 644 preload/pprofc.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7/
+print-flags: # the compiler flags of one folder, for scripts/check-layers
+	@printf '%s\n' "$(subst ",\",$(call flags,$(DIR)))"
 clean: ## remove build/
 	rm -rf build
 help: ## this text
