@@ -32,6 +32,26 @@ static bool same_image(const struct thread_state *t)
 	return process_generation() == t->generation;
 }
 
+/* Our own cost is estimated: one slow path in SELF_EVERY is timed on the
+ * thread's CPU clock and counts SELF_EVERY times. Two system calls on each
+ * would cost more than what they measure. */
+#define SELF_EVERY 64u
+
+static uint64_t self_begin(struct thread_state *t)
+{
+	if (pp_likely(++t->slow_paths % SELF_EVERY))
+		return 0;
+	return sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static void self_end(struct session *s, uint64_t began)
+{
+	if (pp_unlikely(began))
+		session_count(s, STAT_SELF_NS,
+			SELF_EVERY * (sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) -
+					     began));
+}
+
 static bool is_own(frame_t f)
 {
 	uint64_t pc = frame_pc(f);
@@ -150,11 +170,15 @@ void sample_cpu(const ucontext_t *uc, unsigned overrun)
 	if (atomic_load(&process.gate_closed)) {
 		process_count(STAT_LOST_CPU_FORK, periods);
 	} else {
+		uint64_t began = self_begin(t);
+
 		s = process_session();
-		if (s)
+		if (s) {
 			cpu_with_session(s, t, uc, periods);
-		else
+			self_end(s, began);
+		} else {
 			process_count(STAT_LOST_CPU_SESSION, periods);
+		}
 	}
 	atomic_fetch_sub(&process.handlers, 1);
 	t->in_handler--;
@@ -271,11 +295,15 @@ void sample_alloc(void *p, size_t size, uint64_t objects,
 	struct thread_state *t = thread_state_get();
 	struct session *s = t ? process_session() : NULL;
 	struct live_value v = { .size = size, .objects = objects };
+	uint64_t began;
 
-	if (s)
+	if (s) {
+		began = self_begin(t);
 		alloc_with_session(s, t, p, &v, regs);
-	else if (t)
+		self_end(s, began);
+	} else if (t) {
 		process_count(STAT_LOST_HEAP_SESSION, 1);
+	}
 }
 
 void sample_hold(void *p, struct sample_held *ret)

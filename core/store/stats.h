@@ -31,7 +31,7 @@
 	X(STAT_RULE_ERRORS, "unwind rules not expressible", 0)                 \
 	X(STAT_PROBES, "stack pages probed", 0)                                \
 	X(STAT_TIMER_FAILED, "threads without a timer: timer_create failed", 1)\
-	X(STAT_SELF_NS, "self time in slow paths (ns)", 0)                     \
+	X(STAT_SELF_NS, "own CPU time, estimated (ns)", 0)                     \
 	X(STAT_REPORTS, "profiles written", 0)                                 \
 	X(STAT_REPORTS_FAILED, "profiles that could not be written", 1)
 
