@@ -20,8 +20,8 @@
  * would leave too few bits for the sum of all (ROW_FRACTION_BITS). */
 #define HEAP_RATE_MAX (UINT64_C(1) << 40)
 
-/* -ln(u) for u = (random + 1/2) / 2^64: exponential with mean 1. Relative
- * error below 1e-12. */
+/* -ln(1 - (random + 1/2) / 2^64): exponential with mean 1, growing with
+ * `random`. Relative error below 1e-12. */
 double heap_exponential(uint64_t random) PP_ANY;
 
 /* 1 / (1 - exp(-x)) for x > 0. Relative error below 1e-12. */
