@@ -1,0 +1,120 @@
+/*
+ * help.c - see help.h.
+ */
+#include "pp.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "help.h"
+
+#define COLUMNS 79
+
+void option_name(const struct config_variable *v, char ret[OPTION_NAME_MAX])
+{
+	const char *s = v->name + strlen("PPROFC_");
+	size_t n = 0;
+
+	for (; *s && n < OPTION_NAME_MAX - 1; s++)
+		ret[n++] = (char)(*s == '_' ? '-' : tolower((int)*s));
+	ret[n] = '\0';
+}
+
+/* Text broken at blanks, every line after `indent` columns. */
+static void wrap(FILE *to, int indent, const char *text)
+{
+	int column = indent;
+
+	(void)fprintf(to, "%*s", indent, "");
+	while (*text) {
+		int word = (int)strcspn(text, " ");
+
+		if (column > indent && column + 1 + word > COLUMNS) {
+			(void)fprintf(to, "\n%*s", indent, "");
+			column = indent;
+		}
+		column += fprintf(to, "%s%.*s", column > indent ? " " : "",
+			word, text);
+		text += word;
+		text += strspn(text, " ");
+	}
+	(void)fprintf(to, "\n");
+}
+
+static void explain(FILE *to, const struct config_variable *v)
+{
+	char line[256];
+
+	wrap(to, 8, v->help);
+	(void)snprintf(line, sizeof(line), "Default: %s. Accepted: %s.",
+		v->fallback, v->accepted);
+	wrap(to, 8, line);
+}
+
+void help_pprofc(FILE *to)
+{
+	(void)fprintf(to,
+		"Usage: pprofc run [OPTION]... [--] CMD [ARG]...\n"
+		"       pprofc --help | --version | --variables\n"
+		"\n"
+		"Run a program and write CPU and heap profiles of it for\n"
+		"`go tool pprof`. `pprofc run --help` lists the options.\n"
+		"\n"
+		"The same without this command:\n"
+		"    LD_PRELOAD=libpprofc.so PPROFC_PROFILES=cpu CMD...\n"
+		"\n"
+		"Environment variables:\n");
+	for (size_t i = 0; i < config_count; i++) {
+		const struct config_variable *v = &config_table[i];
+
+		(void)fprintf(to, "\n  %s=%s\n", v->name, v->value);
+		explain(to, v);
+	}
+	(void)fprintf(to,
+		"\nA variable set to nothing counts as not set. A value that is"
+		" not accepted is\nreported on stderr once; the default is used"
+		" instead.\n\n"
+		"Manual pages: pprofc(1), pprofc(7)\n");
+}
+
+void help_run(FILE *to)
+{
+	(void)fprintf(to,
+		"Usage: pprofc run [OPTION]... [--] CMD [ARG]...\n"
+		"\n"
+		"Run CMD with libpprofc.so preloaded. Its exit status, signals,"
+		" input and\noutput are its own. Afterwards say on stderr where"
+		" the profiles are.\n"
+		"\n"
+		"  -q, --quiet\n"
+		"        Say nothing, unless CMD cannot be run.\n"
+		"  -h, --help\n"
+		"        This text.\n"
+		"  -o TEMPLATE\n"
+		"        The same as --output=TEMPLATE.\n");
+	for (size_t i = 0; i < config_count; i++) {
+		const struct config_variable *v = &config_table[i];
+		char name[OPTION_NAME_MAX];
+
+		option_name(v, name);
+		(void)fprintf(to, "  --%s=%s   (%s)\n", name, v->value,
+			v->name);
+		explain(to, v);
+	}
+	(void)fprintf(to,
+		"\nExit status: that of CMD; 125 if pprofc itself fails, 126 if"
+		" CMD cannot be\nexecuted, 127 if it is not found. If a signal"
+		" kills CMD, pprofc dies by it, too.\n");
+}
+
+void help_variables(FILE *to)
+{
+	for (size_t i = 0; i < config_count; i++) {
+		const struct config_variable *v = &config_table[i];
+		char name[OPTION_NAME_MAX];
+
+		option_name(v, name);
+		(void)fprintf(to, "%s\t--%s\t%s\t%s\t%s\t%s\n", v->name, name,
+			v->value, v->fallback, v->accepted, v->help);
+	}
+}

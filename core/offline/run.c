@@ -1,0 +1,169 @@
+/*
+ * run.c - see run.h.
+ */
+#include "pp.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "config.h"
+#include "help.h"
+#include "library.h"
+#include "options.h"
+#include "run.h"
+#include "say.h"
+#include "status.h"
+#include "target.h"
+
+static void say_bad(const char *sentence, void *arg)
+{
+	(void)arg;
+	say("%s", sentence);
+}
+
+static bool is_variable(const char *entry)
+{
+	static const char *const others[] = { "PPROFC_LIBRARY", "PPROFC_STATUS",
+		"PPROFC_COMPLAINED" };
+	size_t len = strcspn(entry, "=");
+
+	for (size_t i = 0; i < config_count; i++) {
+		if (strlen(config_table[i].name) == len &&
+			memcmp(config_table[i].name, entry, len) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < PP_ARRAY_LEN(others); i++) {
+		if (strlen(others[i]) == len &&
+			memcmp(others[i], entry, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The library does not mention these: it cannot know who else uses them. */
+static void say_unknown_variables(void)
+{
+	for (char **e = environ; *e; e++) {
+		if (strncmp(*e, "PPROFC_", 7) == 0 && !is_variable(*e))
+			say("there is no variable %.*s",
+				(int)strcspn(*e, "="), *e);
+	}
+}
+
+/*
+ * Paths as seen from here: programs that change their directory and start
+ * others still write to the place the user meant.
+ */
+static bool settle_paths(const struct settings *s)
+{
+	if (setenv("PPROFC_OUTPUT", s->output, 1) != 0)
+		return false;
+	if (s->log_place == LOG_FILE && setenv("PPROFC_LOG", s->log_path, 1))
+		return false;
+	return s->session_place != SESSION_DIR ||
+		setenv("PPROFC_SESSION", s->session_dir, 1) == 0;
+}
+
+/* The environment the command will get, whatever comes from our own. */
+static bool settle_environment(bool quiet, int ret_signals[2]) PP_NORMAL;
+
+static bool settle_environment(bool quiet, int ret_signals[2])
+{
+	static struct settings settings;
+	char library[PATH_MAX];
+
+	if (!quiet)
+		say_unknown_variables();
+	config_resolve(&settings, say_bad, NULL);
+	ret_signals[0] = settings.dump_signal;
+	ret_signals[1] = settings.toggle_signal;
+	if (!settle_paths(&settings)) {
+		say("no memory");
+		return false;
+	}
+	return library_find(library) && library_preload(library);
+}
+
+static int say_not_started(const char *command, int error)
+{
+	say("cannot run %s: %s", command, strerror(error));
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+static void say_nothing_written(int wait_status, bool out_of_reach)
+{
+	if (out_of_reach)
+		say("no profile was written");
+	else if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL)
+		say("no profile was written: the program was killed (KILL), "
+		    "which leaves no time to write one");
+	else
+		say("no profile was written: the program ended before anything "
+		    "was sampled, or it did not load the library");
+}
+
+static void say_summary(const struct status_file *status, int wait_status,
+	bool out_of_reach)
+{
+	if (status_report(status) == 0)
+		say_nothing_written(wait_status, out_of_reach);
+}
+
+static int run_command(const struct run_options *options, const int signals[2])
+{
+	struct status_file status;
+	struct child_result result = { 0 };
+	char why[PATH_MAX + 256];
+	bool out_of_reach = target_is_out_of_reach(options->command[0], why,
+		sizeof(why));
+	int failed = status_create(&status);
+
+	if (failed) {
+		say("cannot create a file in the directory for temporary files:"
+		    " %s",
+			strerror(-failed));
+		return EXIT_PPROFC;
+	}
+	if (out_of_reach && !options->quiet)
+		say("%s. It runs without being profiled", why);
+	failed = child_run(options->command, signals, &result);
+	if (!failed && !result.exec_errno && !options->quiet)
+		say_summary(&status, result.wait_status, out_of_reach);
+	status_remove(&status);
+	if (failed) {
+		say("cannot start a process: %s", strerror(-failed));
+		return EXIT_PPROFC;
+	}
+	if (result.exec_errno)
+		return say_not_started(options->command[0], result.exec_errno);
+	child_leave(result.wait_status);
+}
+
+int run_main(int argc, char **argv)
+{
+	struct run_options options;
+	int signals[2];
+
+	if (!options_read(argc, argv, &options)) {
+		say("`pprofc run --help` lists the options");
+		return EXIT_PPROFC;
+	}
+	if (options.help) {
+		help_run(stdout);
+		return 0;
+	}
+	if (!options.command[0]) {
+		say("which program? Usage: pprofc run [OPTION]... [--] CMD "
+		    "[ARG]...");
+		return EXIT_PPROFC;
+	}
+	if (!settle_environment(options.quiet, signals))
+		return EXIT_PPROFC;
+	return run_command(&options, signals);
+}

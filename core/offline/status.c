@@ -1,0 +1,285 @@
+/*
+ * status.c - see status.h.
+ */
+#include "pp.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+#include "status.h"
+
+#define SHOWN_FILES 20u
+#define SHOWN_PROBLEMS 10u
+
+struct written {
+	char *path, *kind;
+	unsigned long samples;
+};
+
+struct problem {
+	char *text;
+	unsigned processes;
+	long pid; /* of the first */
+};
+
+struct summary {
+	struct written *files;
+	struct problem *problems;
+	unsigned file_count, problem_count;
+};
+
+int status_create(struct status_file *ret)
+{
+	const char *tmp = getenv("TMPDIR");
+	int fd;
+
+	if (!tmp || *tmp != '/')
+		tmp = "/tmp";
+	(void)snprintf(ret->dir, sizeof(ret->dir), "%s/pprofc-XXXXXX", tmp);
+	if (!mkdtemp(ret->dir))
+		return -errno;
+	(void)snprintf(ret->path, sizeof(ret->path), "%s/status", ret->dir);
+	fd = open(ret->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || fchmod(fd, 0622) != 0 || chmod(ret->dir, 0711) != 0 ||
+		setenv("PPROFC_STATUS", ret->path, 1) != 0) {
+		int error = -errno;
+
+		status_remove(ret);
+		if (fd >= 0)
+			(void)close(fd);
+		return error;
+	}
+	(void)close(fd);
+	return 0;
+}
+
+void status_remove(const struct status_file *f)
+{
+	(void)unlink(f->path);
+	(void)rmdir(f->dir);
+}
+
+/* Room for one more element. Never returns NULL. */
+static void *grow(void *array, unsigned count, size_t elem)
+{
+	void *p = array;
+
+	if ((count & (count - 1)) == 0) /* 0, 1, 2, 4, ...: double */
+		p = reallocarray(array, count ? count * 2u : 1u, elem);
+	if (!p) {
+		say("no memory");
+		exit(EXIT_PPROFC);
+	}
+	return p;
+}
+
+static char *copy_string(const char *s)
+{
+	char *copy = strdup(s);
+
+	if (!copy) {
+		say("no memory");
+		exit(EXIT_PPROFC);
+	}
+	return copy;
+}
+
+/* "wrote PATH (KIND, N samples)", cut apart in place. The path may hold
+ * anything, so it is read from the end. */
+static bool parse_written(char *text, struct written *ret)
+{
+	static const char wrote[] = "wrote ";
+	char *open = strrchr(text, '('), *comma, *end;
+
+	if (strncmp(text, wrote, sizeof(wrote) - 1) != 0 || !open ||
+		open < text + sizeof(wrote) || open[-1] != ' ')
+		return false;
+	comma = strstr(open, ", ");
+	if (!comma)
+		return false;
+	ret->samples = strtoul(comma + 2, &end, 10);
+	if (end == comma + 2 || strncmp(end, " sample", 7) != 0)
+		return false;
+	open[-1] = '\0';
+	*comma = '\0';
+	ret->path = text + sizeof(wrote) - 1;
+	ret->kind = open + 1;
+	return true;
+}
+
+static void add_file(struct summary *s, const struct written *w)
+{
+	if (access(w->path, F_OK) != 0)
+		return; /* PPROFC_KEEP or somebody else removed it */
+	s->files = grow(s->files, s->file_count, sizeof(*s->files));
+	s->files[s->file_count++] = (struct written){ copy_string(w->path),
+		copy_string(w->kind), w->samples };
+}
+
+static void add_problem(struct summary *s, const char *text, long pid)
+{
+	for (unsigned i = 0; i < s->problem_count; i++) {
+		if (strcmp(s->problems[i].text, text) == 0) {
+			s->problems[i].processes++;
+			return;
+		}
+	}
+	s->problems = grow(s->problems, s->problem_count,
+		sizeof(*s->problems));
+	s->problems[s->problem_count++] =
+		(struct problem){ copy_string(text), 1, pid };
+}
+
+static void add_line(struct summary *s, char *line)
+{
+	struct written w;
+	char *end = line;
+	long pid = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(line, "pprofc[", 7) == 0)
+		pid = strtol(line + 7, &end, 10);
+	if (pid > 0 && strncmp(end, "]: ", 3) == 0)
+		line = end + 3;
+	if (parse_written(line, &w))
+		add_file(s, &w);
+	else if (*line)
+		add_problem(s, line, pid);
+}
+
+static void read_lines(const struct status_file *f, struct summary *s)
+{
+	FILE *in = fopen(f->path, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	while (in && getline(&line, &size, in) > 0)
+		add_line(s, line);
+	free(line);
+	if (in)
+		(void)fclose(in);
+}
+
+static int by_samples(const void *a, const void *b)
+{
+	const struct written *x = a, *y = b;
+
+	return (x->samples < y->samples) - (x->samples > y->samples);
+}
+
+/* As the user would write it here: relative if it lies below us. */
+static const char *near_path(const char *path)
+{
+	char cwd[PATH_MAX];
+	size_t n;
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		return path;
+	n = strlen(cwd);
+	if (strncmp(path, cwd, n) != 0 || path[n] != '/' || path[n + 1] == '-')
+		return path;
+	return path + n + 1;
+}
+
+/* For the shell; in quotes only where needed. */
+static void quote(const char *s, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	if (*s && s[strspn(s, "abcdefghijklmnopqrstuvwxyz"
+			      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			      "/._-+,:@%=")] == '\0') {
+		(void)snprintf(buf, size, "%s", s);
+		return;
+	}
+	buf[n++] = '\'';
+	for (; *s && n + 6 < size; s++) {
+		if (*s == '\'')
+			n += (size_t)snprintf(buf + n, size - n, "'\\''");
+		else
+			buf[n++] = *s;
+	}
+	buf[n++] = '\'';
+	buf[n] = '\0';
+}
+
+/* One command per kind: for its largest profile. Files are in order. */
+static void say_how_to_open(const struct summary *s)
+{
+	for (unsigned i = 0; i < s->file_count; i++) {
+		char quoted[PATH_MAX + 16];
+		bool shown = false;
+
+		for (unsigned j = 0; j < i && !shown; j++)
+			shown = strcmp(s->files[j].kind, s->files[i].kind) == 0;
+		if (shown)
+			continue;
+		quote(near_path(s->files[i].path), quoted, sizeof(quoted));
+		say("to see it: go tool pprof -http=: %s", quoted);
+	}
+}
+
+static void say_files(struct summary *s)
+{
+	unsigned shown = PP_MIN(s->file_count, SHOWN_FILES);
+
+	if (s->file_count)
+		qsort(s->files, s->file_count, sizeof(*s->files), by_samples);
+	for (unsigned i = 0; i < shown; i++)
+		say("wrote %s (%s, %lu sample%s)", near_path(s->files[i].path),
+			s->files[i].kind, s->files[i].samples,
+			s->files[i].samples == 1 ? "" : "s");
+	if (shown < s->file_count)
+		say("and %u more profiles with fewer samples",
+			s->file_count - shown);
+}
+
+static void say_problems(const struct summary *s)
+{
+	unsigned shown = PP_MIN(s->problem_count, SHOWN_PROBLEMS);
+
+	for (unsigned i = 0; i < shown; i++) {
+		const struct problem *p = &s->problems[i];
+
+		if (p->processes > 1)
+			say("process %ld (and %u times more): %s", p->pid,
+				p->processes - 1, p->text);
+		else
+			say("process %ld: %s", p->pid, p->text);
+	}
+	if (shown < s->problem_count)
+		say("and %u other messages", s->problem_count - shown);
+}
+
+static void summary_free(struct summary *s)
+{
+	for (unsigned i = 0; i < s->file_count; i++) {
+		free(s->files[i].path);
+		free(s->files[i].kind);
+	}
+	for (unsigned i = 0; i < s->problem_count; i++)
+		free(s->problems[i].text);
+	free(s->files);
+	free(s->problems);
+}
+
+unsigned status_report(const struct status_file *f)
+{
+	struct summary s = { 0 };
+	unsigned count;
+
+	read_lines(f, &s);
+	say_files(&s);
+	say_problems(&s);
+	say_how_to_open(&s);
+	count = s.file_count;
+	summary_free(&s);
+	return count;
+}

@@ -1,0 +1,31 @@
+/*
+ * status.h - the file to which every process of a run appends its log lines
+ * (PPROFC_STATUS), and the summary made of it.
+ *
+ * Lines are those of core/base/log.h. "pprofc[PID]: wrote PATH (KIND, N
+ * samples)" names a profile; any other text is something that went wrong.
+ */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include <limits.h>
+
+#include "pp.h"
+
+/* In a directory of its own: when that is gone, a process that outlives the
+ * run cannot create the file anew. */
+struct status_file {
+	char dir[PATH_MAX];
+	char path[PATH_MAX + 16];
+};
+
+/* Create the file and put its name into our environment. Returns 0 or -errno.
+ * Processes that change their user may append, too: the name is secret. */
+int status_create(struct status_file *ret);
+void status_remove(const struct status_file *f);
+
+/* Say what was written, what went wrong, and how to open the profiles. Returns
+ * the number of profiles. */
+unsigned status_report(const struct status_file *f);
+
+#endif
