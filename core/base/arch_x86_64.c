@@ -1,5 +1,5 @@
 /*
- * arch_x86_64.c - the one piece that cannot be inline: a thread by raw clone.
+ * arch_x86_64.c - what cannot be inline: a thread by raw clone, another stack.
  *
  * Context: PP_ANY.
  */
@@ -42,3 +42,25 @@ __asm__(".text\n"
 	"	hlt\n"
 	"	.cfi_endproc\n"
 	"	.size arch_clone_thread, .-arch_clone_thread\n");
+
+/* rbp marks the way back, for us and for unwinders. */
+__asm__(".text\n"
+	".p2align 4\n"
+	".hidden arch_call_on_stack\n"
+	".globl arch_call_on_stack\n"
+	".type arch_call_on_stack, @function\n"
+	"arch_call_on_stack:\n"
+	"	.cfi_startproc\n"
+	"	pushq %rbp\n"
+	"	.cfi_def_cfa_offset 16\n"
+	"	.cfi_offset rbp, -16\n"
+	"	movq %rsp, %rbp\n"
+	"	.cfi_def_cfa_register rbp\n"
+	"	movq %rdi, %rsp\n"
+	"	movq %rdx, %rdi\n"
+	"	call *%rsi\n"
+	"	leave\n"
+	"	.cfi_def_cfa rsp, 8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	"	.size arch_call_on_stack, .-arch_call_on_stack\n");

@@ -116,4 +116,42 @@ arch_sub_borrows(uint64_t *word, uint64_t n)
 long arch_clone_thread(unsigned long flags, void *stack_top, int *parent_tid,
 	int *child_tid, void *tls, void (*fn)(void *), void *arg) PP_ANY;
 
+/* Call fn(arg) with the stack pointer at `stack_top` (16-byte aligned) and come
+ * back to the old stack. */
+void arch_call_on_stack(void *stack_top, void (*fn)(void *), void *arg) PP_ANY;
+
+/* Give back the mapping this thread (of arch_clone_thread) runs on, and end
+ * it: no stack is needed in between. */
+static inline _Noreturn void arch_unmap_and_exit(void *base, size_t bytes)
+{
+	__asm__ volatile("syscall\n\t"
+			 "xorl %%edi, %%edi\n\t"
+			 "movl $60, %%eax\n\t"
+			 "syscall\n\t"
+			 "hlt"
+			 :
+			 : "a"(11L), "D"(base), "S"(bytes)
+			 : "rcx", "r11", "memory");
+	__builtin_unreachable();
+}
+
+/* The thread pointer, and what a fresh block for it must start with. */
+static inline char *arch_thread_pointer(void)
+{
+	char *tp;
+
+	__asm__("movq %%fs:0, %0" : "=r"(tp));
+	return tp;
+}
+
+static inline void arch_thread_block_init(char *tp)
+{
+	uint64_t *word = (uint64_t *)(void *)tp;
+
+	/* tcb, self; stack and pointer guards as in the creator. */
+	word[0] = word[2] = (uint64_t)(uintptr_t)tp;
+	__asm__("movq %%fs:40, %0" : "=r"(word[5]));
+	__asm__("movq %%fs:48, %0" : "=r"(word[6]));
+}
+
 #endif

@@ -1,0 +1,19 @@
+/*
+ * own_stack.h - run a function on a stack of ours: the host's may be a small
+ * coroutine's or an 8 KiB alternate stack, and a report needs more.
+ */
+#ifndef OWN_STACK_H
+#define OWN_STACK_H
+
+#include "pp.h"
+
+#define OWN_STACK_BYTES (256u * 1024) /* touched as far as needed */
+
+/* Call fn(arg) on a fresh stack; on the current one when memory is refused.
+ * The caller has blocked all signals. */
+void own_stack_run(void (*fn)(void *), void *arg) PP_ANY;
+
+/* The mapping: a guard page and the stack. NULL when refused. */
+void *own_stack_map(size_t extra, void **ret_top) PP_ANY;
+
+#endif
