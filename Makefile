@@ -170,6 +170,19 @@ check: tests ## build and run every test (minutes; installs what is missing)
 	$Qscripts/run-tests $B
 check-long: tests ## the same with the long versions of the tests
 	$QPPROFC_TEST_LONG=1 scripts/run-tests $B
+# One C file: clang's warnings with the context check of pp.h, clang-tidy.
+LINT := $(patsubst %.c,$B/lint/%.ok,$(LIB_SRC) $(PRE_SRC) $(OFF_SRC))
+$B/lint/%.ok: %.c .clang-tidy Makefile $(wildcard */*.h */*/*.h) \
+		| $(READY) $(GEN_C) $(UNWIND)
+	$(call say,LINT)
+	$Qmkdir -p $(@D) && clang $(call flags,$(call dir_of,$<)) $(WARN) \
+		-Wthread-safety -Werror -fsyntax-only $< && \
+	clang-tidy -quiet $< -- $(call flags,$(call dir_of,$<)) 2>$@.log || \
+		{ cat $@.log; exit 1; }
+	$Qtouch $@
+
+lint: $(LINT) all ## format, clang, clang-tidy, cppcheck, shellcheck, mandoc
+	$Qscripts/lint $B
 demo: all ## build, profile a real program, show it with go tool pprof
 	$Qscripts/demo $B
 bench: tests ## overhead beside jemalloc, tcmalloc, gperftools, heaptrack
