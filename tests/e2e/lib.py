@@ -21,7 +21,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("PPROFC_BUILD") or ROOT / "build")
+BUILD = ROOT / (os.environ.get("PPROFC_BUILD") or "build")
 LIBRARY = BUILD / "libpprofc.so"
 LONG = os.environ.get("PPROFC_TEST_LONG", "") not in ("", "0")
 

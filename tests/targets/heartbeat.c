@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 	int n = argc > 1 ? atoi(argv[1]) : 1;
 	pthread_t *threads = calloc((size_t)n + 1, sizeof(*threads));
 	struct timespec ms = { 0, 1000000 };
-	void *kept = malloc(3000000); /* for the snapshot */
+	void *volatile kept = malloc(3000000); /* for the snapshot */
 
 	until = now() + (argc > 2 ? atoi(argv[2]) : 5) * INT64_C(1000000000);
 	signal(SIGTERM, end);
