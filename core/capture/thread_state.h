@@ -26,6 +26,8 @@ struct thread_state {
 	volatile uint32_t in_hook;
 	volatile uint32_t in_handler;
 	uint32_t heap_seeded; /* heap.c: heap_until has been drawn */
+	uint32_t slow_paths; /* sample.c: which of them are timed */
+	uint32_t unused;
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
 	frame_t start_frame;	     /* start routine; 0 = unknown or main */
 	/* timers.c */
