@@ -53,6 +53,11 @@ struct module_info {
 unsigned modules_intern(struct session *s, const struct module_info *info)
 	PP_ANY;
 
+/* The instance if there is one already, else 0. The path is only looked at if
+ * there is no build id. */
+unsigned modules_find(const struct session *s, const struct module_info *info)
+	PP_ANY;
+
 /* NULL for 0, for FRAME_SYNTHETIC and for instances not ready. */
 const struct module *modules_get(const struct session *s, unsigned instance)
 	PP_ANY;

@@ -106,6 +106,7 @@ struct session {
 	/* modules.c, threads.c */
 	struct seglist modules;
 	_Atomic uint32_t module_count;
+	_Atomic uint64_t module_text; /* like stack_chunk, for paths */
 	struct seglist threads;
 	_Atomic uint32_t thread_count;
 

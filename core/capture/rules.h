@@ -1,0 +1,164 @@
+/*
+ * rules.h - how to find the caller of one program counter, in one word, and
+ * the table that remembers these words.
+ *
+ *   bits 0-3    enum rule_kind
+ *   bits 4-7    a register (DWARF number), see the kinds
+ *   bits 8-27   signed offset / 8
+ *   bits 28-38  where the caller's rbp is: 2 bits enum rule_saved, 9 bits n
+ *   bits 39-46  the same for rbx, 6 bits n
+ *   bit  47     the program counter is the first of its function
+ *   bits 48-63  module instance of the program counter
+ *
+ * The table is a private mapping of 32 k slots of two words, {key ^ value,
+ * value}: a reader that meets half of another thread's store finds a key that
+ * is not his. The key holds the generation, so that rules_invalidate() voids
+ * everything at once. Nothing here waits. Context: PP_ANY.
+ */
+#ifndef RULES_H
+#define RULES_H
+
+#include <stdatomic.h>
+
+#include "pp.h"
+
+typedef uint64_t rule_t;
+
+enum rule_kind {
+	RULE_NONE,    /* an empty slot */
+	RULE_REG,     /* CFA = reg + offset */
+	RULE_DEREF,   /* CFA = *(reg + offset) */
+	RULE_DEREF8,  /* CFA = *(reg + offset) + 8 */
+	RULE_PLT,     /* CFA = rsp + 8, and 8 more if (pc & 15) >= offset / 8 */
+	RULE_RA_REG,  /* CFA = rsp + offset, return address in reg */
+	RULE_SIGNAL,  /* a signal trampoline: a ucontext lies at rsp */
+	RULE_END,     /* return address undefined: the start of the stack */
+	RULE_NO_INFO, /* in an executable segment, without unwind information */
+	RULE_UNKNOWN, /* in no known segment: generated code, or nothing */
+	RULE_FAILED,  /* there is information, but it does not fit a word */
+};
+
+enum rule_saved {
+	SAVED_SAME, /* the register still holds it */
+	SAVED_CFA,  /* at CFA - 8 * (n + 1) */
+	SAVED_RBP,  /* at rbp + 8 * n, n signed; rbp of this frame */
+	SAVED_LOST, /* cannot be found */
+};
+
+#define RULE_RBP_SHIFT 28
+#define RULE_RBP_BITS 9
+#define RULE_RBX_SHIFT 39
+#define RULE_RBX_BITS 6
+#define RULE_AT_START (UINT64_C(1) << 47)
+#define RULE_MODULE_SHIFT 48
+#define RULE_OFFSET_LIMIT (INT64_C(1) << 22) /* offset is below, either sign */
+
+static inline enum rule_kind rule_kind(rule_t r)
+{
+	return (enum rule_kind)(r & 15);
+}
+
+static inline unsigned rule_reg(rule_t r)
+{
+	return (unsigned)(r >> 4 & 15);
+}
+
+static inline int64_t rule_offset(rule_t r)
+{
+	return ((int64_t)(r << 36) >> 44) * 8;
+}
+
+static inline unsigned rule_module(rule_t r)
+{
+	return (unsigned)(r >> RULE_MODULE_SHIFT);
+}
+
+static inline rule_t rule_make(enum rule_kind kind, unsigned reg,
+	int64_t offset)
+{
+	return (rule_t)kind | (rule_t)reg << 4 |
+		((rule_t)(offset >> 3) & 0xfffff) << 8;
+}
+
+/* The slots of a table: the rules, and the module instances by segment. */
+struct rule_slot {
+	_Atomic uint64_t check, value;
+};
+
+#define RULE_SLOTS 32768u
+#define RULE_MODULE_SLOTS 256u
+
+struct rule_table {
+	struct rule_slot rules[RULE_SLOTS];
+	struct rule_slot modules[RULE_MODULE_SLOTS];
+};
+
+extern _Atomic(struct rule_table *) rules_table
+	__attribute__((visibility("hidden")));
+extern _Atomic uint32_t rules_generation_word
+	__attribute__((visibility("hidden")));
+
+/* Map and prefault the table. Returns 0 or -ENOMEM; without a table every rule
+ * is compiled anew, slowly but right. */
+int rules_prepare(void) PP_ANY;
+
+/* Everything remembered so far is void. */
+void rules_invalidate(void) PP_ANY;
+
+/* Read before a rule is compiled and given to rules_put() after: a rule that
+ * was compiled while code went away is void from the start. */
+static inline uint32_t rules_generation(void)
+{
+	return atomic_load_explicit(&rules_generation_word,
+		memory_order_acquire);
+}
+
+#define RULE_KEY_ADDRESS_BITS 47
+
+static inline uint64_t rule_key(uint64_t addr, uint32_t generation)
+{
+	return addr | (uint64_t)generation << RULE_KEY_ADDRESS_BITS;
+}
+
+static inline unsigned rule_hash(uint64_t addr)
+{
+	return (unsigned)(addr * 0x9e3779b97f4a7c15u >> 49);
+}
+_Static_assert(RULE_SLOTS == 1u << (64 - 49), "rule_hash() gives 15 bits");
+
+/* The value stored under key in this slot, or 0. */
+static inline uint64_t rule_slot_get(struct rule_slot *slot, uint64_t key)
+{
+	uint64_t value = atomic_load_explicit(&slot->value,
+		memory_order_relaxed);
+	uint64_t check = atomic_load_explicit(&slot->check,
+		memory_order_relaxed);
+
+	return (check ^ value) == key ? value : 0;
+}
+
+/* The rule for the byte at addr (< 2^47), or 0 if it is not remembered. */
+static inline rule_t rules_get(uint64_t addr, uint32_t generation)
+{
+	struct rule_table *t = atomic_load_explicit(&rules_table,
+		memory_order_acquire);
+	uint64_t key = rule_key(addr, generation);
+	unsigned i = rule_hash(addr);
+	rule_t r;
+
+	if (pp_unlikely(!t))
+		return 0;
+	r = rule_slot_get(&t->rules[i], key);
+	if (pp_unlikely(!r))
+		r = rule_slot_get(&t->rules[i ^ 1], key);
+	return r;
+}
+
+void rules_put(uint64_t addr, uint32_t generation, rule_t rule) PP_ANY;
+
+/* The module instance of the segment that starts at addr; 0 = not known. */
+unsigned rules_module_get(uint64_t start, uint32_t generation) PP_ANY;
+void rules_module_put(uint64_t start, uint32_t generation, unsigned instance)
+	PP_ANY;
+
+#endif

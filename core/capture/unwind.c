@@ -1,0 +1,455 @@
+/*
+ * unwind.c - walk a stack by rules; see unwind.h. Context: PP_ANY.
+ *
+ * Why so careful: values that correct programs leave in rbp are not always what
+ * their unwind information says (hand-written arithmetic in libc, epilogues of
+ * realigned frames in gcc). So each load is checked, the stack must grow, and a
+ * step that is a guess (no unwind information) is believed only if it ends at a
+ * call instruction in a known executable segment.
+ */
+#include "pp.h"
+
+#include "cfi.h"
+#include "find_module.h"
+#include "rules.h"
+#include "safe_read.h"
+#include "unwind.h"
+#include "unwind_x86_64.h"
+
+#define FRAME_LIMIT (UINT64_C(16) << 20)      /* largest believable frame */
+#define GUESS_FRAME_LIMIT (UINT64_C(1) << 20) /* the same, guessed */
+
+struct walk {
+	struct session *s;
+	uint64_t pc, sp, rbp, rbx;
+	bool exact;	/* pc is not behind a call */
+	bool rbp_known, rbx_known;
+	bool guessed;	/* this frame was found without unwind information */
+	/* All registers of this frame: the interrupted ones, or in a ucontext
+	 * on the stack; else only those above. */
+	const struct arch_regs *regs;
+	uint64_t ucontext;
+	struct unwind_bounds bounds;
+	uint64_t top; /* CFAs stay below or at this */
+	struct safe_reader mem;
+	uint32_t generation;
+	unsigned misses, errors;
+};
+
+/* The stack now walked is the one that holds sp. Below sp nothing is needed,
+ * and of a main thread's stack not even mapped. */
+static void enter_stack(struct walk *w)
+{
+	uint64_t sp = w->sp & ~UINT64_C(7), hi = w->bounds.hi & ~UINT64_C(7);
+
+	w->mem.lo = sp;
+	if (sp >= w->bounds.lo && sp < hi) {
+		w->mem.span = hi - sp;
+		w->top = hi;
+	} else {
+		w->mem.span = 0;
+		w->top = SAFE_READ_LIMIT;
+	}
+}
+
+/* --- Rules ----------------------------------------------------------------- */
+
+static rule_t with_module(rule_t rule, unsigned instance)
+{
+	return rule | (rule_t)instance << RULE_MODULE_SHIFT;
+}
+
+/* Trampolines that some libraries bring along without unwind information. */
+static bool is_trampoline(struct walk *w)
+{
+	uint64_t first, second;
+
+	return !w->exact && safe_read_unaligned(&w->mem, w->pc, &first) &&
+		safe_read_unaligned(&w->mem, w->pc + 8, &second) &&
+		is_sigreturn(first, second);
+}
+
+static PP_COLD rule_t compile(struct walk *w, uint64_t addr)
+{
+	struct cfi_source source;
+	struct segment seg;
+	rule_t rule;
+
+	w->misses++;
+	/* Not remembered: generated code comes and goes unseen. */
+	if (!find_segment(addr, w->guessed, &seg)) {
+		rule = is_trampoline(w) ? RULE_SIGNAL : RULE_UNKNOWN;
+		return with_module(rule,
+			find_jit_instance(w->s, addr, w->generation));
+	}
+	find_cfi_source(&seg.object, &source);
+	rule = cfi_rule(&source, addr);
+	if (rule_kind(rule) == RULE_NO_INFO && is_trampoline(w))
+		rule = RULE_SIGNAL;
+	if (rule_kind(rule) == RULE_FAILED)
+		w->errors++;
+	rule = with_module(rule, find_instance(w->s, &seg, w->generation));
+	rules_put(addr, w->generation, rule);
+	return rule;
+}
+
+static inline rule_t rule_at(struct walk *w, uint64_t addr)
+{
+	rule_t rule = rules_get(addr, w->generation);
+
+	return pp_likely(rule) ? rule : compile(w, addr);
+}
+
+/* A coroutine's entry returns to code that never called it: the byte before is
+ * then padding, and the return address the first of a function. */
+static PP_COLD rule_t rule_if_start(struct walk *w, rule_t rule)
+{
+	rule_t start = rule_at(w, w->pc);
+
+	if (!(start & RULE_AT_START))
+		return rule;
+	w->exact = true;
+	return start;
+}
+
+static inline rule_t rule_here(struct walk *w)
+{
+	rule_t rule = rule_at(w, w->pc - !w->exact);
+
+	if (pp_unlikely(rule_kind(rule) == RULE_NO_INFO) && !w->exact)
+		rule = rule_if_start(w, rule);
+	return rule;
+}
+
+/* --- Steps ----------------------------------------------------------------- */
+
+/* A register of this frame that is not tracked from frame to frame. */
+static bool full_register(struct walk *w, unsigned reg, uint64_t *ret)
+{
+	if (w->regs) {
+		*ret = w->regs->r[reg];
+		return true;
+	}
+	return w->ucontext &&
+		safe_read(&w->mem, w->ucontext + ucontext_offset(reg), ret);
+}
+
+static inline bool frame_register(struct walk *w, unsigned reg, uint64_t *ret)
+{
+	switch (reg) {
+	case ARCH_REG_RSP:
+		*ret = w->sp;
+		return true;
+	case ARCH_REG_RBP:
+		*ret = w->rbp;
+		return w->rbp_known;
+	case ARCH_REG_RBX:
+		*ret = w->rbx;
+		return w->rbx_known;
+	default:
+		return full_register(w, reg, ret);
+	}
+}
+
+static inline bool find_cfa(struct walk *w, rule_t rule, uint64_t *ret)
+{
+	enum rule_kind kind = rule_kind(rule);
+	int64_t offset = rule_offset(rule);
+	uint64_t base;
+
+	if (kind == RULE_PLT) {
+		*ret = w->sp + 8 + ((int64_t)(w->pc & 15) >= offset / 8) * 8u;
+		return true;
+	}
+	if (kind == RULE_RA_REG) {
+		*ret = w->sp + (uint64_t)offset;
+		return true;
+	}
+	if (!frame_register(w, rule_reg(rule), &base))
+		return false;
+	base += (uint64_t)offset;
+	if (kind == RULE_REG) {
+		*ret = base;
+		return true;
+	}
+	if (!safe_read(&w->mem, base, ret))
+		return false;
+	*ret += kind == RULE_DEREF8 ? 8 : 0;
+	return true;
+}
+
+/* The caller's value of a register. */
+static inline bool restore(struct walk *w, rule_t rule, unsigned shift,
+	unsigned bits, uint64_t cfa, uint64_t *reg, bool *known)
+{
+	uint64_t field = rule >> shift, n = field >> 2;
+	uint64_t mask = (UINT64_C(1) << bits) - 1;
+	int64_t offset;
+
+	switch ((enum rule_saved)(field & 3)) {
+	case SAVED_SAME:
+		return true;
+	case SAVED_CFA:
+		*known = true;
+		return safe_read(&w->mem, cfa - 8 * ((n & mask) + 1), reg);
+	case SAVED_RBP:
+		*known = w->rbp_known;
+		offset = (int64_t)(n << (64 - bits)) >> (64 - bits);
+		return !w->rbp_known ||
+			safe_read(&w->mem, w->rbp + 8 * (uint64_t)offset, reg);
+	default:
+		*known = false;
+		return true;
+	}
+}
+
+static inline bool step_by_rule(struct walk *w, rule_t rule)
+{
+	uint64_t cfa, ra, rbp = w->rbp;
+	bool rbp_known = w->rbp_known;
+
+	if (!find_cfa(w, rule, &cfa))
+		return false;
+	if (pp_unlikely(cfa % 8 || cfa <= w->sp || cfa > w->top ||
+		    cfa - w->sp > FRAME_LIMIT))
+		return false;
+	if (rule_kind(rule) == RULE_RA_REG) {
+		if (!full_register(w, rule_reg(rule), &ra))
+			return false;
+	} else if (!safe_read(&w->mem, cfa - 8, &ra)) {
+		return false;
+	}
+	/* rbx first: it may be found by this frame's rbp. */
+	if (!restore(w, rule, RULE_RBX_SHIFT, RULE_RBX_BITS, cfa, &w->rbx,
+		    &w->rbx_known) ||
+		!restore(w, rule, RULE_RBP_SHIFT, RULE_RBP_BITS, cfa, &rbp,
+			&rbp_known))
+		return false;
+	w->rbp = rbp;
+	w->rbp_known = rbp_known;
+	w->pc = ra;
+	w->sp = cfa;
+	w->exact = false;
+	w->guessed = false;
+	w->regs = NULL;
+	w->ucontext = 0;
+	return true;
+}
+
+/* The kernel left the interrupted registers in a ucontext at sp. */
+static PP_COLD bool step_signal(struct walk *w)
+{
+	uint64_t uc = w->sp;
+
+	w->regs = NULL;
+	w->ucontext = uc;
+	if (!full_register(w, ARCH_REG_PC, &w->pc) ||
+		!full_register(w, ARCH_REG_RBP, &w->rbp) ||
+		!full_register(w, ARCH_REG_RBX, &w->rbx) ||
+		!full_register(w, ARCH_REG_RSP, &w->sp))
+		return false;
+	w->rbp_known = w->rbx_known = true;
+	w->exact = true;
+	w->guessed = false;
+	enter_stack(w);
+	return true;
+}
+
+/* --- Guesses: code without unwind information ------------------------------ */
+
+static bool follows_call(struct walk *w, uint64_t pc)
+{
+	uint64_t before;
+
+	return pc >= PP_PAGE && pc < SAFE_READ_LIMIT &&
+		safe_read_unaligned(&w->mem, pc - 8, &before) &&
+		ends_in_call(before);
+}
+
+static bool in_known_code(uint64_t pc)
+{
+	struct segment seg;
+
+	return find_segment(pc - 1, true, &seg);
+}
+
+static void accept_guess(struct walk *w, uint64_t pc, uint64_t sp, uint64_t rbp)
+{
+	w->pc = pc;
+	w->sp = sp;
+	w->rbp = rbp;
+	w->rbx_known = false;
+	w->exact = false;
+	w->guessed = true;
+	w->regs = NULL;
+	w->ucontext = 0;
+}
+
+/* At its first instruction, or without a frame of its own: the return address
+ * is on top. After "push %rbp" it is one below. */
+static bool guess_top(struct walk *w)
+{
+	uint64_t word;
+
+	if (!safe_read(&w->mem, w->sp, &word))
+		return false;
+	if (in_known_code(word) && follows_call(w, word)) {
+		accept_guess(w, word, w->sp + 8, w->rbp);
+		return true;
+	}
+	if (word != w->rbp || !safe_read(&w->mem, w->sp + 8, &word) ||
+		!in_known_code(word) || !follows_call(w, word))
+		return false;
+	accept_guess(w, word, w->sp + 16, w->rbp);
+	return true;
+}
+
+/* The pair {caller's rbp, return address} at rbp. The saved rbp can be
+ * anything: the caller need not keep frame pointers. But if the return address
+ * is itself in generated code, then it must be the next of a chain. */
+static bool guess_frame_pointer(struct walk *w)
+{
+	uint64_t rbp, ra;
+
+	if (!w->rbp_known || w->rbp % 8 || w->rbp < w->sp ||
+		w->rbp - w->sp > GUESS_FRAME_LIMIT || w->rbp + 16 > w->top)
+		return false;
+	if (!safe_read(&w->mem, w->rbp, &rbp) ||
+		!safe_read(&w->mem, w->rbp + 8, &ra) || !follows_call(w, ra))
+		return false;
+	if (!in_known_code(ra) && (rbp <= w->rbp || rbp % 8))
+		return false;
+	accept_guess(w, ra, w->rbp + 16, rbp);
+	return true;
+}
+
+static PP_COLD bool step_guess(struct walk *w)
+{
+	bool innermost = w->regs || w->ucontext;
+
+	if (innermost && w->exact && w->sp % 8 == 0 && guess_top(w))
+		return true;
+	return guess_frame_pointer(w);
+}
+
+/* --- The walk -------------------------------------------------------------- */
+
+static inline bool step(struct walk *w, rule_t rule)
+{
+	switch (rule_kind(rule)) {
+	case RULE_REG:
+	case RULE_DEREF:
+	case RULE_DEREF8:
+	case RULE_PLT:
+	case RULE_RA_REG:
+		return step_by_rule(w, rule);
+	case RULE_SIGNAL:
+		return step_signal(w);
+	case RULE_NO_INFO:
+	case RULE_UNKNOWN:
+		return step_guess(w);
+	default:
+		return false;
+	}
+}
+
+/* A thread or coroutine whose creator put a null return address and a null
+ * frame pointer at its start, as the ABI asks of the outermost frame. Only
+ * after a step by unwind information: a guess that reads zeros is no proof. */
+static bool at_null_end(const struct walk *w)
+{
+	return w->pc == 0 && !w->guessed && !w->exact &&
+		(!w->rbp_known || w->rbp == 0);
+}
+
+static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
+	enum unwind_end *ret_end)
+{
+	unsigned n = 0, sure = 1;
+
+	*ret_end = UNWIND_TRUNCATED;
+	for (;;) {
+		rule_t rule = rule_here(w);
+
+		frames[n++] = frame_make(w->pc, w->exact, rule_module(rule));
+		/* Callers in generated code count once known code shows that
+		 * they were callers. */
+		if (pp_likely(rule_kind(rule) != RULE_UNKNOWN))
+			sure = n;
+		if (rule_kind(rule) == RULE_END) {
+			*ret_end = UNWIND_COMPLETE;
+			return n;
+		}
+		if (!step(w, rule))
+			return sure;
+		if (pp_unlikely(w->pc - 1 >= SAFE_READ_LIMIT)) {
+			if (at_null_end(w))
+				*ret_end = UNWIND_COMPLETE;
+			return sure;
+		}
+		if (n == most) {
+			*ret_end = UNWIND_DEPTH;
+			return n;
+		}
+	}
+}
+
+unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
+	struct unwind_bounds bounds, frame_t *frames, unsigned most,
+	enum unwind_end *ret_end)
+{
+	struct walk w;
+	unsigned n;
+
+	w.s = s;
+	w.pc = regs->r[ARCH_REG_PC] & FRAME_PC_MASK;
+	w.sp = regs->r[ARCH_REG_RSP];
+	w.rbp = regs->r[ARCH_REG_RBP];
+	w.rbx = regs->r[ARCH_REG_RBX];
+	w.exact = exact;
+	w.rbp_known = w.rbx_known = true;
+	w.guessed = false;
+	w.regs = regs;
+	w.ucontext = 0;
+	w.bounds = bounds;
+	safe_read_init(&w.mem);
+	w.generation = rules_generation();
+	w.misses = w.errors = 0;
+	enter_stack(&w);
+	n = walk(&w, frames, most, ret_end);
+	if (s && w.misses + w.mem.probes) {
+		session_count(s, STAT_RULE_MISSES, w.misses);
+		session_count(s, STAT_RULE_ERRORS, w.errors);
+		session_count(s, STAT_PROBES, w.mem.probes);
+	}
+	return n;
+}
+
+frame_t unwind_frame_of(struct session *s, uint64_t pc, bool exact)
+{
+	uint32_t generation = rules_generation();
+	uint64_t addr = (pc & FRAME_PC_MASK) - !exact;
+	struct segment seg;
+	unsigned instance = 0;
+
+	if (find_segment(addr, true, &seg))
+		instance = find_instance(s, &seg, generation);
+	return frame_make(pc, exact, instance);
+}
+
+int unwind_prepare(void)
+{
+	return rules_prepare();
+}
+
+void unwind_start(void)
+{
+	safe_read_start();
+	find_module_start();
+}
+
+void unwind_invalidate(void)
+{
+	find_module_invalidate();
+	rules_invalidate();
+}
