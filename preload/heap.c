@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "heap.h"
 #include "heap_hooks.h"
@@ -220,10 +221,56 @@ PP_EXPORT size_t malloc_usable_size(void *p)
 	return real.malloc_usable_size(p);
 }
 
-/* &malloc would be whatever the loader bound it to, which is the question. */
-bool heap_hooks_reached(void)
+/*
+ * Blocks of the static buffer that served while dlsym was at work must not
+ * reach the real functions. The test for them goes in between, once and only
+ * if there are any, so that it costs nothing in all other programs; and not
+ * into the filter, which a fork wipes.
+ */
+static void (*free_next)(void *p);
+static void *(*realloc_next)(void *p, size_t size);
+static size_t (*malloc_usable_size_next)(void *p);
+
+static void free_unless_early(void *p)
 {
+	if (!real_is_early(p))
+		free_next(p);
+}
+
+static void *realloc_unless_early(void *p, size_t size)
+{
+	void *q;
+
+	if (!real_is_early(p))
+		return realloc_next(p, size);
+	q = real.malloc(size);
+	if (q)
+		memcpy(q, p, PP_MIN(size, real_early_size(p)));
+	return q;
+}
+
+static size_t malloc_usable_size_unless_early(void *p)
+{
+	return real_is_early(p) ? real_early_size(p)
+				: malloc_usable_size_next(p);
+}
+
+static PP_COLD void mind_early_blocks(void)
+{
+	free_next = real.free;
+	realloc_next = real.realloc;
+	malloc_usable_size_next = real.malloc_usable_size;
+	real.free = free_unless_early;
+	real.realloc = realloc_unless_early;
+	real.malloc_usable_size = malloc_usable_size_unless_early;
+}
+
+bool heap_hooks_start(void)
+{
+	/* &malloc would be the very thing asked for: what the loader bound. */
 	uint64_t bound = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "malloc");
 
+	if (real_early_used())
+		mind_early_blocks();
 	return bound >= process.text_lo && bound < process.text_hi;
 }

@@ -6,9 +6,12 @@
 
 #include "pp.h"
 
-/* Whether a call of malloc from anywhere in the host arrives here: not if the
- * executable or a library preloaded before us defines it. After
- * process_start(). */
-bool heap_hooks_reached(void) PP_NORMAL;
+/*
+ * From the constructor, after real_resolve_all() and process_start(). Returns
+ * whether a call of malloc from anywhere in the host arrives here: not if the
+ * executable or a library preloaded before us defines it. heap_start() wants
+ * to know.
+ */
+bool heap_hooks_start(void) PP_NORMAL;
 
 #endif

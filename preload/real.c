@@ -50,6 +50,11 @@ size_t real_early_size(const void *p)
 	return size;
 }
 
+bool real_early_used(void)
+{
+	return atomic_load(&early_used) != 0;
+}
+
 static void *early_malloc(size_t size)
 {
 	return early_alloc(16, size);

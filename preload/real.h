@@ -108,5 +108,8 @@ static inline bool real_is_early(const void *p)
 	return (uintptr_t)p - (uintptr_t)real_early < REAL_EARLY_BYTES;
 }
 size_t real_early_size(const void *p) PP_ANY;
+/* Has the buffer ever served? Hardly: a successful dlsym of glibc 2.34 and
+ * newer does not allocate. */
+bool real_early_used(void) PP_ANY;
 
 #endif

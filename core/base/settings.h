@@ -52,6 +52,8 @@ struct settings {
 	uint8_t log_place;	  /* enum log_place */
 	uint8_t forked;		  /* child by fork: file names carry the pid */
 	uint8_t unwinder;	  /* enum unwinder_choice, for hooks */
+	uint8_t heap_foreign;	  /* heap asked for, but malloc is the host's
+				     own: nothing is recorded */
 	char output[SETTINGS_PATH_MAX];	     /* template, made absolute */
 	char session_dir[SETTINGS_PATH_MAX]; /* for SESSION_DIR */
 	char log_path[SETTINGS_PATH_MAX];    /* for LOG_FILE, absolute */

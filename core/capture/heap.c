@@ -8,30 +8,32 @@
 
 #include "heap.h"
 #include "heap_math.h"
+#include "log.h"
 
 /* Mean bytes between samples. Written by heap_start() alone. */
 static _Atomic uint64_t rate; /* 0 = heap_start() has not run */
 #define RATE_OFF UINT64_MAX
-static _Atomic bool unreachable;
+
+static uint64_t rate_wanted(void)
+{
+	const struct settings *set = &process.settings;
+
+	if (!(set->profiles & PROFILE_HEAP_FAMILY) || set->heap_rate == 0)
+		return RATE_OFF;
+	return PP_MIN(set->heap_rate, HEAP_RATE_MAX);
+}
 
 void heap_start(bool reached)
 {
-	uint64_t asked = process.settings.heap_rate;
+	uint64_t wanted = rate_wanted();
 
-	if (!(process.settings.profiles & PROFILE_HEAP_FAMILY) || asked == 0)
-		asked = RATE_OFF;
-	else if (!reached)
-		atomic_store(&unreachable, true);
-	if (!reached)
-		asked = RATE_OFF;
-	if (asked != RATE_OFF)
-		asked = PP_MIN(asked, HEAP_RATE_MAX);
-	atomic_store_explicit(&rate, asked, memory_order_relaxed);
-}
-
-bool heap_unreachable(void)
-{
-	return atomic_load_explicit(&unreachable, memory_order_relaxed);
+	if (!reached && wanted != RATE_OFF) {
+		process.settings.heap_foreign = 1;
+		wanted = RATE_OFF;
+		log_line("no heap profiles: the program has a malloc of its "
+			 "own");
+	}
+	atomic_store_explicit(&rate, wanted, memory_order_relaxed);
 }
 
 /* This thread's allocations cannot be recorded yet (or, in a detached child,

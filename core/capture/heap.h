@@ -23,12 +23,10 @@
 /*
  * From the constructor, after process_start(): sampling begins. `reached` says
  * that the host's calls of malloc arrive at our hooks; if they do not (it
- * defines malloc itself), nothing is ever recorded.
+ * defines malloc itself), nothing is ever recorded, and the log and
+ * settings.heap_foreign say so.
  */
 void heap_start(bool reached) PP_NORMAL;
-
-/* Heap profiles were asked for but the host has an allocator of its own. */
-bool heap_unreachable(void) PP_ANY;
 
 /*
  * Take an allocation off the thread's countdown; true when a sample is due.
