@@ -19,6 +19,8 @@
 #include "log.h"
 #include "sys.h"
 
+/* The formatter takes the list of words for a block. */
+/* clang-format off */
 #define TEXT(x) #x
 #define COUNT(lo, hi)                                                          \
 	.accepted = "a whole number from " TEXT(lo) " to " TEXT(hi),           \
@@ -26,17 +28,20 @@
 #define FIELD(member) .field = offsetof(struct settings, member)
 #define WORDS(...)                                                             \
 	.parse = value_word, .words = (const char *const[]){ __VA_ARGS__, NULL }
+/* clang-format on */
 
-#define SIGNALS_ACCEPTED                                                       \
-	"a signal's name (USR2, RTMIN+3) or number, or none; not KILL, STOP "  \
+#define SIGNALS_ACCEPTED                                                      \
+	"a signal's name (USR2, RTMIN+3) or number, or none; not KILL, STOP " \
 	"or a signal that reports a fault"
 
 const struct config_variable config_table[] = {
-	{ .name = "PPROFC_OUTPUT", .value = "TEMPLATE",
+	{ .name = "PPROFC_OUTPUT",
+		.value = "TEMPLATE",
 		.fallback = "%e.%p.%k.pb.gz",
 		.accepted = "a path in which %e, %p, %k, %n, %t, %h and %% "
 			    "are replaced",
-		.parse = value_output, FIELD(output),
+		.parse = value_output,
+		FIELD(output),
 		.help = "Names of the profiles: %e program, %p process id, %k "
 			"kind, %n number of the snapshot, %t start of the "
 			"process in seconds since 1970, %h host, %% a percent "
@@ -45,79 +50,131 @@ const struct config_variable config_table[] = {
 			"ends in a slash: the default name in there. Missing "
 			"directories are created; files are never "
 			"overwritten." },
-	{ .name = "PPROFC_PROFILES", .value = "LIST", .fallback = "cpu,heap",
+	{ .name = "PPROFC_PROFILES",
+		.value = "LIST",
+		.fallback = "cpu,heap",
 		.accepted = "cpu, heap, allocs, heap_peak separated by "
 			    "commas, or none",
-		.parse = value_profiles, FIELD(profiles),
+		.parse = value_profiles,
+		FIELD(profiles),
 		.help = "The profiles to write. none: stay dormant." },
-	{ .name = "PPROFC_CPU_HZ", .value = "HZ", .fallback = "100",
-		COUNT(1, 10000), FIELD(cpu_hz),
+	{ .name = "PPROFC_CPU_HZ",
+		.value = "HZ",
+		.fallback = "100",
+		COUNT(1, 10000),
+		FIELD(cpu_hz),
 		.help = "Samples per second of CPU time of each thread. The "
 			"kernel's clock tick is the limit." },
-	{ .name = "PPROFC_HEAP_RATE", .value = "BYTES", .fallback = "524288",
+	{ .name = "PPROFC_HEAP_RATE",
+		.value = "BYTES",
+		.fallback = "524288",
 		.accepted = "bytes from 0 to 1g, also with k, m or g",
-		.parse = value_size, .max = UINT64_C(1) << 30, FIELD(heap_rate),
+		.parse = value_size,
+		.max = UINT64_C(1) << 30,
+		FIELD(heap_rate),
 		.help = "Mean number of allocated bytes between two samples. "
 			"1: record every allocation. 0: no heap profiles." },
-	{ .name = "PPROFC_SIGNAL", .value = "SIGNAL", .fallback = "USR2",
-		.accepted = SIGNALS_ACCEPTED, .parse = value_signal,
+	{ .name = "PPROFC_SIGNAL",
+		.value = "SIGNAL",
+		.fallback = "USR2",
+		.accepted = SIGNALS_ACCEPTED,
+		.parse = value_signal,
 		FIELD(dump_signal),
 		.help = "The signal that makes a process write its heap "
 			"profile now." },
-	{ .name = "PPROFC_TOGGLE_SIGNAL", .value = "SIGNAL",
-		.fallback = "none", .accepted = SIGNALS_ACCEPTED,
-		.parse = value_signal, FIELD(toggle_signal),
+	{ .name = "PPROFC_TOGGLE_SIGNAL",
+		.value = "SIGNAL",
+		.fallback = "none",
+		.accepted = SIGNALS_ACCEPTED,
+		.parse = value_signal,
+		FIELD(toggle_signal),
 		.help = "The signal that starts and stops CPU profiling, which "
 			"is then off at the start. One profile per window." },
-	{ .name = "PPROFC_INTERVAL", .value = "SECONDS", .fallback = "0",
-		COUNT(0, 31536000), FIELD(interval_s),
+	{ .name = "PPROFC_INTERVAL",
+		.value = "SECONDS",
+		.fallback = "0",
+		COUNT(0, 31536000),
+		FIELD(interval_s),
 		.help = "Write all profiles every so many seconds, each from "
 			"the start until now. 0: only at the end." },
-	{ .name = "PPROFC_KEEP", .value = "N", .fallback = "0",
-		COUNT(0, 1000000), FIELD(keep),
+	{ .name = "PPROFC_KEEP",
+		.value = "N",
+		.fallback = "0",
+		COUNT(0, 1000000),
+		FIELD(keep),
 		.help = "Keep only the newest N numbered files of each kind. "
 			"0: keep all." },
-	{ .name = "PPROFC_MAX_DEPTH", .value = "FRAMES", .fallback = "128",
-		COUNT(2, 1024), FIELD(max_depth),
+	{ .name = "PPROFC_MAX_DEPTH",
+		.value = "FRAMES",
+		.fallback = "128",
+		COUNT(2, 1024),
+		FIELD(max_depth),
 		.help = "Frames kept of one stack, counted from the leaf." },
-	{ .name = "PPROFC_MEMORY", .value = "BYTES", .fallback = "256m",
+	{ .name = "PPROFC_MEMORY",
+		.value = "BYTES",
+		.fallback = "256m",
 		.accepted = "bytes from 1m to 64g, also with k, m or g",
-		.parse = value_size, .min = UINT64_C(1) << 20,
-		.max = UINT64_C(64) << 30, FIELD(memory_bytes),
+		.parse = value_size,
+		.min = UINT64_C(1) << 20,
+		.max = UINT64_C(64) << 30,
+		FIELD(memory_bytes),
 		.help = "Limit of pprofc's own memory in each process. Samples "
 			"beyond it are counted in the frame [overflow]." },
-	{ .name = "PPROFC_SYMBOLS", .value = "WHAT", .fallback = "names",
-		.accepted = "names or none", WORDS("names", "none"),
+	{ .name = "PPROFC_SYMBOLS",
+		.value = "WHAT",
+		.fallback = "names",
+		.accepted = "names or none",
+		WORDS("names", "none"),
 		FIELD(symbols),
 		.help = "names: put function names into the profiles. none: "
 			"addresses only." },
-	{ .name = "PPROFC_TID", .value = "YESNO", .fallback = "no",
-		.accepted = "yes or no", WORDS("no", "yes"), FIELD(tid),
+	{ .name = "PPROFC_TID",
+		.value = "YESNO",
+		.fallback = "no",
+		.accepted = "yes or no",
+		WORDS("no", "yes"),
+		FIELD(tid),
 		.help = "Keep threads of the same name apart, with a label "
 			"tid." },
-	{ .name = "PPROFC_FOLLOW", .value = "YESNO", .fallback = "yes",
-		.accepted = "yes or no", WORDS("no", "yes"), FIELD(follow),
+	{ .name = "PPROFC_FOLLOW",
+		.value = "YESNO",
+		.fallback = "yes",
+		.accepted = "yes or no",
+		WORDS("no", "yes"),
+		FIELD(follow),
 		.help = "Profile the programs that this program starts, too. "
 			"Forked children always are." },
-	{ .name = "PPROFC_PROGRAM", .value = "GLOB", .fallback = "*",
-		.accepted = "a pattern with *, ? and []", .parse = value_glob,
+	{ .name = "PPROFC_PROGRAM",
+		.value = "GLOB",
+		.fallback = "*",
+		.accepted = "a pattern with *, ? and []",
+		.parse = value_glob,
 		.help = "Stay dormant in a program whose file name (without "
 			"directories) does not match." },
-	{ .name = "PPROFC_SESSION", .value = "PLACE", .fallback = "auto",
+	{ .name = "PPROFC_SESSION",
+		.value = "PLACE",
+		.fallback = "auto",
 		.accepted = "auto, anonymous or an existing directory",
-		.parse = value_session, FIELD(session_place),
+		.parse = value_session,
+		FIELD(session_place),
 		.words = (const char *const[]){ "auto", "anonymous", NULL },
 		.help = "Where samples are kept until they are written: a file "
 			"in /dev/shm or beside the output (auto), memory "
 			"without a file (anonymous), or a file in this "
 			"directory." },
-	{ .name = "PPROFC_LOG", .value = "PLACE", .fallback = "none",
-		.accepted = "none, stderr or a path", .parse = value_log,
+	{ .name = "PPROFC_LOG",
+		.value = "PLACE",
+		.fallback = "none",
+		.accepted = "none, stderr or a path",
+		.parse = value_log,
 		FIELD(log_place),
 		.words = (const char *const[]){ "none", "stderr", NULL },
 		.help = "Where to say what was written and what went wrong." },
-	{ .name = "PPROFC_UNWINDER", .value = "NAME", .fallback = "own",
-		.accepted = "own or libunwind", WORDS("own", "libunwind"),
+	{ .name = "PPROFC_UNWINDER",
+		.value = "NAME",
+		.fallback = "own",
+		.accepted = "own or libunwind",
+		WORDS("own", "libunwind"),
 		FIELD(unwinder),
 		.help = "Who walks the stack of an allocation. libunwind is "
 			"slower; it is there to compare with." },
@@ -196,8 +253,8 @@ static const char *given(const struct config_variable *v)
 	return value && *value ? value : NULL;
 }
 
-static void read_variable(const struct config_variable *v,
-	struct settings *to, struct complaints *complaints)
+static void read_variable(const struct config_variable *v, struct settings *to,
+	struct complaints *complaints)
 {
 	const char *value = given(v);
 	struct config_why why = { "" };
@@ -267,8 +324,8 @@ static void host_name(struct settings *s)
 	struct utsname names;
 
 	(void)str_copy(s->host, sizeof(s->host),
-		uname(&names) == 0 && names.nodename[0] ? names.nodename :
-							  "localhost");
+		uname(&names) == 0 && names.nodename[0] ? names.nodename
+							: "localhost");
 }
 
 static void read_status(struct settings *s)
@@ -287,7 +344,7 @@ static bool is_meant(const char *program)
 	const char *glob = given(find("PPROFC_PROGRAM"));
 
 	return !getauxval(AT_SECURE) &&
-		(!glob || fnmatch(glob, program, 0) == 0);
+	       (!glob || fnmatch(glob, program, 0) == 0);
 }
 
 /* What is off stays off altogether. */
@@ -341,7 +398,8 @@ static void cap_cpu_rate(struct settings *s)
 		return;
 	if (s->profiles & PROFILE_BIT(PROFILE_CPU))
 		log_line("PPROFC_CPU_HZ=%u is above this kernel's clock tick; "
-			"sampling at %u Hz", s->cpu_hz, hz);
+			 "sampling at %u Hz",
+			s->cpu_hz, hz);
 	s->cpu_hz = hz;
 }
 
@@ -352,8 +410,8 @@ void config_read(struct settings *ret, config_bad_fn *bad, void *arg)
 	cap_cpu_rate(ret);
 }
 
-bool config_check(const char *name, const char *value, config_bad_fn *bad,
-	void *arg)
+bool config_check(
+	const char *name, const char *value, config_bad_fn *bad, void *arg)
 {
 	const struct config_variable *v = find(name);
 	struct complaints complaints = { .bad = bad, .arg = arg };
@@ -362,8 +420,8 @@ bool config_check(const char *name, const char *value, config_bad_fn *bad,
 	char sentence[160];
 
 	if (!v) {
-		(void)fmt(sentence, sizeof(sentence),
-			"there is no variable %s", name);
+		(void)fmt(sentence, sizeof(sentence), "there is no variable %s",
+			name);
 		bad(sentence, arg);
 		return false;
 	}

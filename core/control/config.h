@@ -19,8 +19,8 @@ struct config_why {
 };
 
 /* Store the value into *to, or say why not and leave *to alone. */
-typedef bool config_parse_fn(const struct config_variable *v,
-	const char *value, struct settings *to, struct config_why *ret_why);
+typedef bool config_parse_fn(const struct config_variable *v, const char *value,
+	struct settings *to, struct config_why *ret_why);
 
 struct config_variable {
 	const char *name;     /* "PPROFC_CPU_HZ" */
@@ -57,8 +57,8 @@ typedef void config_bad_fn(const char *sentence, void *arg);
 void config_read(struct settings *ret, config_bad_fn *bad, void *arg) PP_NORMAL;
 
 /* The same for a process that is not the one to be profiled: writes no log. */
-void config_resolve(struct settings *ret, config_bad_fn *bad,
-	void *arg) PP_NORMAL;
+void config_resolve(
+	struct settings *ret, config_bad_fn *bad, void *arg) PP_NORMAL;
 
 /* Check one variable's value as config_read() would; used by `pprofc run`. The
  * sentence promises no default. An unknown name is false and reported. */

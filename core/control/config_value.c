@@ -12,7 +12,7 @@
 #include "fmt.h"
 #include "sys.h"
 
-#define REFUSE(why, ...)                                                       \
+#define REFUSE(why, ...) \
 	((void)fmt((why)->text, sizeof((why)->text), __VA_ARGS__), false)
 
 static void *field_of(struct settings *to, const struct config_variable *v)
@@ -22,7 +22,9 @@ static void *field_of(struct settings *to, const struct config_variable *v)
 
 static char upper(char c)
 {
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	if (c >= 'a' && c <= 'z')
+		return (char)(c - 'a' + 'A');
+	return c;
 }
 
 /* ASCII only: strcasecmp follows the host's locale. */
@@ -248,8 +250,8 @@ bool value_profiles(const struct config_variable *v, const char *value,
 
 		if (kind < 0) {
 			(void)str_copy(name, PP_MIN(sizeof(name), len + 1), s);
-			return REFUSE(ret_why, "there is no profile \"%s\"",
-				name);
+			return REFUSE(
+				ret_why, "there is no profile \"%s\"", name);
 		}
 		mask |= PROFILE_BIT(kind);
 		s += len;
@@ -301,8 +303,8 @@ static void start_directory(char *buf, size_t size, bool template)
 }
 
 /* value, seen from where we are, into buf[SETTINGS_PATH_MAX]. */
-static bool absolute(char *buf, const char *value, bool template,
-	struct config_why *ret_why)
+static bool absolute(
+	char *buf, const char *value, bool template, struct config_why *ret_why)
 {
 	char cwd[SETTINGS_PATH_MAX];
 	size_t len;
@@ -322,8 +324,8 @@ static bool absolute(char *buf, const char *value, bool template,
 
 /* Refuse what output_expand() would not know. *ret_plain: there is no
  * conversion but %%. */
-static bool check_template(const char *value, bool *ret_plain,
-	struct config_why *ret_why)
+static bool check_template(
+	const char *value, bool *ret_plain, struct config_why *ret_why)
 {
 	bool plain = true;
 
@@ -334,8 +336,10 @@ static bool check_template(const char *value, bool *ret_plain,
 		if (!*s)
 			return REFUSE(ret_why, "it ends in a single %%");
 		if (!__builtin_strchr("epknth%", *s))
-			return REFUSE(ret_why, "%%%c means nothing (%% is "
-				"written %%%%)", *s);
+			return REFUSE(ret_why,
+				"%%%c means nothing (%% is "
+				"written %%%%)",
+				*s);
 		plain = plain && *s == '%';
 	}
 	*ret_plain = plain;

@@ -49,8 +49,8 @@ static void prepare(const sigset_t *signals, struct inherited *ret)
 	(void)sigaction(SIGPIPE, &ignore, &ret->on_pipe);
 }
 
-static _Noreturn void become(char **argv, const struct inherited *inherited,
-	int error_pipe)
+static _Noreturn void become(
+	char **argv, const struct inherited *inherited, int error_pipe)
 {
 	int failure;
 

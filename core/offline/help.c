@@ -33,8 +33,8 @@ static void wrap(FILE *to, int indent, const char *text)
 			(void)fprintf(to, "\n%*s", indent, "");
 			column = indent;
 		}
-		column += fprintf(to, "%s%.*s", column > indent ? " " : "",
-			word, text);
+		column += fprintf(
+			to, "%s%.*s", column > indent ? " " : "", word, text);
 		text += word;
 		text += strspn(text, " ");
 	}
@@ -97,8 +97,8 @@ void help_run(FILE *to)
 		char name[OPTION_NAME_MAX];
 
 		option_name(v, name);
-		(void)fprintf(to, "  --%s=%s   (%s)\n", name, v->value,
-			v->name);
+		(void)fprintf(
+			to, "  --%s=%s   (%s)\n", name, v->value, v->name);
 		explain(to, v);
 	}
 	(void)fprintf(to,

@@ -19,7 +19,7 @@ static bool try_path(char ret_path[PATH_MAX], const char *dir, const char *name)
 	int n = snprintf(joined, sizeof(joined), "%s%s", dir, name);
 
 	return n > 0 && (size_t)n < sizeof(joined) &&
-		access(joined, R_OK) == 0 && realpath(joined, ret_path);
+	       access(joined, R_OK) == 0 && realpath(joined, ret_path);
 }
 
 /* The directory of this program with its slash; "" if unknown. */
@@ -88,8 +88,8 @@ bool library_preload(const char *path)
 	if (is_listed(before, path))
 		return true;
 	failed = asprintf(&list, "%s%s%s", path, before && *before ? ":" : "",
-		before ? before : "") < 0 ||
-		setenv("LD_PRELOAD", list, 1) != 0;
+			 before ? before : "") < 0 ||
+		 setenv("LD_PRELOAD", list, 1) != 0;
 	free(list);
 	if (failed)
 		say("no memory");

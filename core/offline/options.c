@@ -40,8 +40,8 @@ static void say_option(const char *sentence, void *arg)
 	say("option --%s: %s", (const char *)arg, sentence);
 }
 
-static bool set_variable(const char *variable, char *option, const char *value)
-	PP_NORMAL;
+static bool set_variable(
+	const char *variable, char *option, const char *value) PP_NORMAL;
 
 static bool set_variable(const char *variable, char *option, const char *value)
 {
@@ -63,8 +63,8 @@ bool options_read(int argc, char **argv, struct run_options *ret)
 	make_options(&table);
 	*ret = (struct run_options){ 0 };
 	argv[0] = command_name; /* in getopt's own messages */
-	while (good && (c = getopt_long(argc, argv, "+o:qh", table.rows,
-				NULL)) != -1) {
+	while (good && (c = getopt_long(
+				argc, argv, "+o:qh", table.rows, NULL)) != -1) {
 		if (c == 'q')
 			ret->quiet = true;
 		else if (c == 'h')

@@ -51,8 +51,8 @@ static void say_unknown_variables(void)
 {
 	for (char **e = environ; *e; e++) {
 		if (strncmp(*e, "PPROFC_", 7) == 0 && !is_variable(*e))
-			say("there is no variable %.*s",
-				(int)strcspn(*e, "="), *e);
+			say("there is no variable %.*s", (int)strcspn(*e, "="),
+				*e);
 	}
 }
 
@@ -67,7 +67,7 @@ static bool settle_paths(const struct settings *s)
 	if (s->log_place == LOG_FILE && setenv("PPROFC_LOG", s->log_path, 1))
 		return false;
 	return s->session_place != SESSION_DIR ||
-		setenv("PPROFC_SESSION", s->session_dir, 1) == 0;
+	       setenv("PPROFC_SESSION", s->session_dir, 1) == 0;
 }
 
 /* The environment the command will get, whatever comes from our own. */
@@ -108,8 +108,8 @@ static void say_nothing_written(int wait_status, bool out_of_reach)
 		    "was sampled, or it did not load the library");
 }
 
-static void say_summary(const struct status_file *status, int wait_status,
-	bool out_of_reach)
+static void say_summary(
+	const struct status_file *status, int wait_status, bool out_of_reach)
 {
 	if (status_report(status) == 0)
 		say_nothing_written(wait_status, out_of_reach);
@@ -117,11 +117,11 @@ static void say_summary(const struct status_file *status, int wait_status,
 
 static int run_command(const struct run_options *options, const int signals[2])
 {
-	struct status_file status;
+	struct status_file status = { "", "" };
 	struct child_result result = { 0 };
 	char why[PATH_MAX + 256];
-	bool out_of_reach = target_is_out_of_reach(options->command[0], why,
-		sizeof(why));
+	bool out_of_reach = target_is_out_of_reach(
+		options->command[0], why, sizeof(why));
 	int failed = status_create(&status);
 
 	if (failed) {

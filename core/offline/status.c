@@ -131,10 +131,9 @@ static void add_problem(struct summary *s, const char *text, long pid)
 			return;
 		}
 	}
-	s->problems = grow(s->problems, s->problem_count,
-		sizeof(*s->problems));
-	s->problems[s->problem_count++] =
-		(struct problem){ copy_string(text), 1, pid };
+	s->problems = grow(s->problems, s->problem_count, sizeof(*s->problems));
+	s->problems[s->problem_count++] = (struct problem){ copy_string(text),
+		1, pid };
 }
 
 static void add_line(struct summary *s, char *line)

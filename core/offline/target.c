@@ -33,7 +33,7 @@ static bool is_program(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-		access(path, X_OK) == 0;
+	       access(path, X_OK) == 0;
 }
 
 /* What execvp() would find. */
@@ -72,14 +72,15 @@ static const char *gains_rights(const char *path)
 	if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP) &&
 		st.st_gid != getgid())
 		return "is set-group-id";
-	if (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
+	if (geteuid() != 0 &&
+		getxattr(path, "security.capability", NULL, 0) > 0)
 		return "has file capabilities";
 	return NULL;
 }
 
 /* The path in PT_INTERP. False if there is none: statically linked. */
-static bool read_interpreter(int fd, const ElfW(Ehdr) *head, char *buf,
-	size_t size)
+static bool read_interpreter(
+	int fd, const ElfW(Ehdr) * head, char *buf, size_t size)
 {
 	for (unsigned i = 0; i < head->e_phnum; i++) {
 		ElfW(Phdr) p;
@@ -99,7 +100,7 @@ static bool read_interpreter(int fd, const ElfW(Ehdr) *head, char *buf,
 	return false;
 }
 
-static bool look_at_elf(int fd, const char *path, const ElfW(Ehdr) *head,
+static bool look_at_elf(int fd, const char *path, const ElfW(Ehdr) * head,
 	char *ret_why, size_t size)
 {
 	const char *name = strrchr(path, '/');
@@ -107,30 +108,37 @@ static bool look_at_elf(int fd, const char *path, const ElfW(Ehdr) *head,
 	char interpreter[PATH_MAX];
 
 	name = name ? name + 1 : path;
-	if (head->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 :
-							      ELFCLASS32) ||
+	if (head->e_ident[EI_CLASS] !=
+			(sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
 		head->e_machine != OWN_MACHINE) {
 		(void)snprintf(ret_why, size,
 			"%s is a program for another kind of processor, which "
-			"libpprofc.so was not built for", path);
+			"libpprofc.so was not built for",
+			path);
 		return true;
 	}
 	if (rights) {
-		(void)snprintf(ret_why, size, "%s %s, and for such programs "
-			"the loader ignores LD_PRELOAD", path, rights);
+		(void)snprintf(ret_why, size,
+			"%s %s, and for such programs "
+			"the loader ignores LD_PRELOAD",
+			path, rights);
 		return true;
 	}
 	if (!read_interpreter(fd, head, interpreter, sizeof(interpreter))) {
 		if (strncmp(name, "ld-linux", strlen("ld-linux")) == 0 ||
 			strncmp(name, "ld.so", strlen("ld.so")) == 0)
 			return false; /* the loader, started by hand */
-		(void)snprintf(ret_why, size, "%s is statically linked: "
-			"LD_PRELOAD has no effect on it", path);
+		(void)snprintf(ret_why, size,
+			"%s is statically linked: "
+			"LD_PRELOAD has no effect on it",
+			path);
 		return true;
 	}
 	if (!strstr(interpreter, "ld-linux")) {
-		(void)snprintf(ret_why, size, "%s is linked with another C "
-			"library than glibc (%s)", path, interpreter);
+		(void)snprintf(ret_why, size,
+			"%s is linked with another C "
+			"library than glibc (%s)",
+			path, interpreter);
 		return true;
 	}
 	return false;
@@ -164,7 +172,7 @@ static bool look_at(char path[PATH_MAX], int depth, char *ret_why, size_t size)
 		memcmp(head.elf.e_ident, ELFMAG, SELFMAG) == 0)
 		out_of_reach = look_at_elf(fd, path, &head.elf, ret_why, size);
 	else if (n > 2 && depth < SCRIPT_DEPTH &&
-		script_interpreter(head.text, (size_t)n, path))
+		 script_interpreter(head.text, (size_t)n, path))
 		out_of_reach = look_at(path, depth + 1, ret_why, size);
 	if (fd >= 0)
 		(void)close(fd);

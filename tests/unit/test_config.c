@@ -21,8 +21,8 @@ static void hear(const char *sentence, void *arg)
 {
 	(void)arg;
 	if (said_count < PP_ARRAY_LEN(said))
-		(void)snprintf(said[said_count], sizeof(said[0]), "%s",
-			sentence);
+		(void)snprintf(
+			said[said_count], sizeof(said[0]), "%s", sentence);
 	said_count++;
 }
 
@@ -191,8 +191,8 @@ TEST(signals_by_name_and_number)
 TEST(unfit_signals_are_refused)
 {
 	static const char *const bad[] = { "KILL", "STOP", "9", "19", "SEGV",
-		"SIGBUS", "FPE", "ILL", "TRAP", "ABRT", "11", "SYS", "32",
-		"33", "64", "65", "0", "-10", "RTMIN+30", "RTMIN+", "RTMIN3",
+		"SIGBUS", "FPE", "ILL", "TRAP", "ABRT", "11", "SYS", "32", "33",
+		"64", "65", "0", "-10", "RTMIN+30", "RTMIN+", "RTMIN3",
 		"RTMIN+99999999999999999999", "SIG", "USR3", "NONE" };
 
 	for (size_t i = 0; i < PP_ARRAY_LEN(bad); i++) {
@@ -253,8 +253,8 @@ TEST(output_directory_means_default_name_inside)
 	(void)snprintf(value, sizeof(value), "%s/a%%b", scratch);
 	CHECK_EQ(mkdir(value, 0700), 0);
 	(void)snprintf(value, sizeof(value), "%s/a%%%%b", scratch);
-	(void)snprintf(wanted, sizeof(wanted), "%s/a%%%%b/%%e.%%p.%%k.pb.gz",
-		scratch);
+	(void)snprintf(
+		wanted, sizeof(wanted), "%s/a%%%%b/%%e.%%p.%%k.pb.gz", scratch);
 	expect_output(value, wanted);
 	(void)snprintf(value, sizeof(value), "%s/a%%b", scratch);
 	(void)rmdir(value);
