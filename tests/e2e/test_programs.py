@@ -10,29 +10,13 @@ from run to run anyway are masked and listed beside the program.
 import os
 import re
 import subprocess
-import textwrap
 
 import lib
 import starts
+import workloads
 from lib import case, expect
 
-PYTHON = "/usr/bin/python3.11"
 MIN_SAMPLES = 30  # about 0.3 s of CPU time: less would prove nothing
-
-
-def compare(argv, masks=(), stdin=b""):
-    """Run twice; returns (Directory to enter, Result with the library)."""
-    with lib.Directory() as d:
-        plain = lib.run(argv, d, preload=False, stdin=stdin)
-    directory = lib.Directory()
-    preloaded = lib.run(argv, directory.__enter__(), stdin=stdin)
-    try:
-        expect(plain.out, f"{argv[0]} prints nothing to compare")
-        lib.expect_same(plain, preloaded, masks)
-    except lib.Failure:
-        directory.__exit__()
-        raise
-    return directory, preloaded
 
 
 def check_cpu(path, hot):
@@ -62,109 +46,56 @@ def check_heap(path):
     expect("Local symbolization failed" not in err, f"{path.name}: {err}")
 
 
-def program(argv, hot, masks=(), stdin=b"", name=None, heap=True):
-    name = name or os.path.basename(str(argv[0]))
-    directory, result = compare(argv, masks, stdin)
-    try:
+def program(argv, stdin, hot, masks=(), name=None):
+    with lib.Directory() as d:
+        plain = lib.run(argv, d, preload=False, stdin=stdin)
+    expect(plain.out, f"{argv[0]} prints nothing to compare")
+    with lib.Directory() as d:
+        result = lib.run(argv, d, stdin=stdin)
+        lib.expect_same(plain, result, masks)
+        name = name or os.path.basename(str(argv[0]))
         check_cpu(lib.profile_of(result, "cpu", name), hot)
-        if heap:
-            check_heap(lib.profile_of(result, "heap", name))
-    finally:
-        directory.__exit__()
+        check_heap(lib.profile_of(result, "heap", name))
 
 
 @case
 def python_cpu_loop():
-    script = """
-        def collatz(n):
-            steps = 0
-            while n != 1:
-                n = n // 2 if n % 2 == 0 else 3 * n + 1
-                steps += 1
-            return steps
-        print(max((collatz(n), n) for n in range(1, 150000)))
-    """
-    program([PYTHON, "-c", textwrap.dedent(script)],
+    program(*workloads.python_loop(2),
             {"_PyEval_EvalFrameDefault": 90, "Py_BytesMain": 95})
 
 
 @case
 def python_json():
-    script = """
-        import json, sys
-        rows = [{"id": i, "name": "row %d" % i, "values": [i * 0.5] * 20,
-                 "nested": {"a": [None, True, "\\u00e9"]}}
-                for i in range(2000)]
-        for _ in range(36):
-            text = json.dumps(rows)
-            assert json.loads(text) == rows
-        print(len(text), text[:200])
-        print("warning", file=sys.stderr)
-        sys.exit(7)
-    """
-    program([PYTHON, "-c", textwrap.dedent(script)],
+    program(*workloads.python_json(),
             {"_PyEval_EvalFrameDefault": 90, "Py_BytesMain": 95})
 
 
 @case
 def sqlite_queries():
-    sql = """
-        CREATE TABLE t(id INTEGER PRIMARY KEY, k INTEGER, v TEXT);
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
-            WHERE i < 500000)
-        INSERT INTO t SELECT i, i * 7919 % 1009, 'value ' || (i % 127) FROM n;
-        SELECT k % 10, count(*), sum(id), max(v) FROM t GROUP BY 1 ORDER BY 1;
-        CREATE INDEX t_k ON t(k, v);
-        SELECT count(*) FROM t a JOIN t b ON a.k = b.k AND a.v = b.v
-            WHERE a.id < 150000;
-        SELECT no_such_column FROM t;
-    """
-    program([lib.command("sqlite3", "sqlite3"), ":memory:"],
-            {"sqlite3VdbeExec": 80, "sqlite3_step": 80}, stdin=sql.encode())
+    program(*workloads.sqlite(2), {"sqlite3VdbeExec": 80, "sqlite3_step": 80})
 
 
 @case
 def perl_hashes_and_regexes():
-    script = r"""
-        use strict; use warnings;
-        my (%count, $text);
-        for my $i (1 .. 4000000) {
-            my $word = "w" . ($i * 7919 % 4999);
-            $count{$word}++;
-            $text .= $word . " " if $i % 10 == 0;
-        }
-        my $n = 0;
-        $n++ while $text =~ /w(\d)(\d+)\s/g;
-        my @top = (sort { $count{$b} <=> $count{$a} || $a cmp $b }
-                   keys %count)[0 .. 9];
-        print "$_ $count{$_}\n" for @top;
-        print "$n\n";
-        warn "done\n";
-        exit 3;
-    """
-    program([lib.command("perl", "perl"), "-e", script],
-            {"Perl_runops_standard": 90, "main": 95})
+    program(*workloads.perl(2), {"Perl_runops_standard": 90, "main": 95})
 
 
 @case
 def gxx_compiles():
-    source = lib.ROOT / "tests" / "targets" / "plugin_host.cc"
-    program([lib.command("g++", "g++"), "-O2", "-S", "-o", "-",
-             "-ffile-prefix-map=" + str(lib.ROOT) + "=.", source],
-            {"_ZN6toplev4mainEiPPc": 90, "_Z12c_parse_filev": 20},
-            name="cc1plus")
+    program(*workloads.gxx(), {"_ZN6toplev4mainEiPPc": 90,
+                               "_Z12c_parse_filev": 20}, name="cc1plus")
 
 
 @case
 def cxx_plugins_and_exceptions():
-    program([lib.target("plugin_host"), 25],
+    program([lib.target("plugin_host"), 25], b"",
             {"plugin_one_run": 30, "_ZN3one5grindEmi": 30,
              "plugin_two_run": 10, "_ZN3two6juggleEmi": 10, "main": 90})
 
 
 @case
 def threaded_pipeline():
-    program([lib.target("pipeline"), 4, 300],
+    program([lib.target("pipeline"), 4, 300], b"",
             {"worker": 90, "sort_block": 80})
 
 

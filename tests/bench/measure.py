@@ -1,0 +1,142 @@
+"""measure.py - variants of a run, interleaved, and what they cost.
+
+A variant is an environment: no library, ours, or a peer. All variants of a
+measurement run in turn, round after round, so that a change of the machine's
+mood meets all of them. Compared are minima; the spread shown is the middle
+half of the ratios of runs of the same round.
+"""
+
+import collections
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+import lib  # noqa: E402  (found by the line above)
+
+BENCH = lib.ROOT / "tests" / "bench"
+LIBS = pathlib.Path("/usr/lib") / (os.uname().machine + "-linux-gnu")
+JEMALLOC = LIBS / "libjemalloc.so.2"
+TCMALLOC = LIBS / "libtcmalloc.so.4"
+PROFILER = LIBS / "libprofiler.so.0"
+HEAPTRACK = pathlib.Path("/usr/lib/heaptrack/libheaptrack_preload.so")
+
+# name: (its own unprofiled base, library, variables); {d} is a directory
+Variant = collections.namedtuple("Variant", "base library variables")
+
+
+def variants(build):
+    ours = {"PPROFC_OUTPUT": "{d}/"}
+    return {
+        "none": Variant("none", None, {}),
+        "forwarder": Variant("none", build / "bench" / "forwarder.so", {}),
+        "pprofc": Variant("none", lib.LIBRARY, ours),
+        "pprofc R=1": Variant("none", lib.LIBRARY,
+                              dict(ours, PPROFC_HEAP_RATE="1")),
+        "jemalloc": Variant("jemalloc", JEMALLOC, {}),
+        "jemalloc prof": Variant("jemalloc", JEMALLOC, {
+            "MALLOC_CONF": "prof:true,lg_prof_sample:19,prof_final:true,"
+                           "prof_prefix:{d}/je"}),
+        "jemalloc prof all": Variant("jemalloc", JEMALLOC, {
+            "MALLOC_CONF": "prof:true,lg_prof_sample:0,prof_final:true,"
+                           "prof_prefix:{d}/je"}),
+        "tcmalloc": Variant("tcmalloc", TCMALLOC, {}),
+        "tcmalloc sampling": Variant("tcmalloc", TCMALLOC, {
+            "TCMALLOC_SAMPLE_PARAMETER": "524288"}),
+        "gperftools heap": Variant("tcmalloc", TCMALLOC, {
+            "HEAPPROFILE": "{d}/gp",
+            "HEAP_PROFILE_ALLOCATION_INTERVAL": "0",
+            "HEAP_PROFILE_INUSE_INTERVAL": "0"}),
+        "gperftools cpu": Variant("none", PROFILER, {
+            "CPUPROFILE": "{d}/gp.cpu"}),
+        "heaptrack": Variant("none", HEAPTRACK, {
+            "DUMP_HEAPTRACK_OUTPUT": "{d}/heaptrack"}),
+    }
+
+
+def compile_tools(build):
+    """The programs of this folder, into build/bench."""
+    out = build / "bench"
+    out.mkdir(parents=True, exist_ok=True)
+    for name, flags in (("pairs", []), ("spawn", []),
+                        ("forwarder.so", ["-shared", "-fPIC",
+                                          "-fno-builtin"])):
+        source = BENCH / (name.removesuffix(".so") + ".c")
+        subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-Wall", "-pthread",
+                        *flags, "-o", out / name, source], check=True)
+    return out
+
+
+class Runner:
+    """Runs commands under a variant; knows what exists on this machine."""
+
+    def __init__(self, build):
+        self.variants = {k: v for k, v in variants(build).items()
+                         if not v.library or v.library.exists()}
+        self.tools = compile_tools(build)
+
+    def have(self, names):
+        return [n for n in names if n in self.variants]
+
+    def variables(self, name, directory):
+        v = self.variants[name]
+        env = {k: t.format(d=directory) for k, t in v.variables.items()}
+        if v.library:
+            env["LD_PRELOAD"] = str(v.library)
+        return env
+
+    def run(self, name, argv, stdin=b"", outside=False):
+        """(stdout, stderr, CPU seconds) of one run. With `outside` the
+        variables are words for spawn, not for the program itself."""
+        with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as d:
+            extra = self.variables(name, d)
+            if outside:
+                words = [f"{k}={v}" for k, v in extra.items()]
+                argv = [w for a in argv for w in
+                        (words if a == "VARIABLES" else [a])]
+                extra = {}
+            before = os.times()
+            done = subprocess.run(
+                [str(a) for a in argv], input=stdin, cwd=d, check=False,
+                env=lib.environment(False, extra), timeout=120,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            after = os.times()
+        return (done.stdout.decode(errors="replace"),
+                done.stderr.decode(errors="replace"),
+                after.children_user - before.children_user
+                + after.children_system - before.children_system)
+
+    def interleave(self, names, rounds, once):
+        """{name: [value of each round]} of once(name)."""
+        values = {n: [] for n in self.have(names)}
+        for _ in range(rounds):
+            for n in values:
+                values[n].append(once(n))
+        return values
+
+    def ratios(self, values):
+        """{name: (ratio of minima to its base, quartiles of the ratios)}."""
+        found = {}
+        for name, mine in values.items():
+            base = values[self.variants[name].base]
+            pairs = [a / b for a, b in zip(mine, base)]
+            q = statistics.quantiles(pairs, n=4) if len(pairs) > 1 \
+                else pairs * 3
+            found[name] = min(mine) / min(base), q[0], q[2]
+        return found
+
+    def instructions(self, name, mode, few=20000, many=120000):
+        """Instructions of one operation: two callgrind runs, subtracted."""
+        def collected(n):
+            err = self.run(name, ["valgrind", "--tool=callgrind",
+                                  "--callgrind-out-file=/dev/null",
+                                  self.tools / "pairs", mode, 1, n])[1]
+            found = re.search(r"Collected : (\d+)", err)
+            lib.expect(found, f"callgrind: {err[-300:]}")
+            return int(found[1])
+        return (collected(many) - collected(few)) / (many - few)

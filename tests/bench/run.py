@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""run.py [BUILD] [--update-readme] [--quick] - what profiling costs.
+
+Every row of the table of bars in the design, measured here and now: paired
+and interleaved runs, minima of several, instruction counts by callgrind, and
+the peers beside us. Prints a markdown table; with --update-readme puts it
+between the bench markers of README.md. Timings never fail.
+"""
+
+import math
+import os
+import platform
+import re
+import statistics
+import sys
+import time
+
+import measure
+from measure import lib
+
+import workloads
+
+QUICK = "--quick" in sys.argv
+ROUNDS = 2 if QUICK else 7
+HEAP_PEERS = ["jemalloc", "jemalloc prof", "tcmalloc", "tcmalloc sampling"]
+PROGRAMS = {"python json": workloads.python_json, "perl": workloads.perl,
+            "sqlite": workloads.sqlite, "g++": workloads.gxx}
+START = "<!-- bench -->"
+
+rows = []
+
+
+def row(what, none, ours, bar, kept, beside):
+    rows.append((what, none, ours, bar, "yes" if kept else "**no**", beside))
+    print(f"# {what}: {ours} (none {none}; bar {bar}); {beside}", flush=True)
+
+
+def ratio(r):
+    return f"{r[0]:.3f}x ({r[1]:.3f}-{r[2]:.3f})"
+
+
+def beside(ratios, names):
+    return ", ".join(f"{n} {ratio(ratios[n])}" for n in names if n in ratios)
+
+
+def nanoseconds(runner, mode, batches, n, *more):
+    return lambda name: float(runner.run(
+        name, [runner.tools / "pairs", mode, batches, n, *more])[0])
+
+
+def pair(runner, mode, title, instruction_bar, over_forwarder, over_none,
+         peers):
+    """One hooked operation: instructions, then time."""
+    counts = {n: runner.instructions(n, mode)
+              for n in ("none", "forwarder", "pprofc")}
+    row(f"{title}, instructions", f"{counts['none']:.1f}",
+        f"{counts['pprofc']:.1f}", f"<= {instruction_bar}",
+        counts["pprofc"] <= instruction_bar + 0.5,
+        f"forwarder {counts['forwarder']:.1f}")
+    values = runner.interleave(
+        ["none", "forwarder", "pprofc"] + peers, 2 * ROUNDS,
+        nanoseconds(runner, mode, 5, 1000000))
+    least = {n: min(v) for n, v in values.items()}
+    a = least["pprofc"] - least["forwarder"]
+    b = least["pprofc"] - least["none"]
+    bars = [f"+{over_forwarder} ns over forwarder"]
+    if over_none is not None:
+        bars.append(f"+{over_none} ns over none")
+    others = beside(runner.ratios(values), [p for p in peers if " " in p])
+    row(f"{title}, ns", f"{least['none']:.2f}",
+        f"{least['pprofc']:.2f} ({a:+.2f} over forwarder)",
+        ", ".join(bars),
+        a <= over_forwarder and (over_none is None or b <= over_none),
+        f"forwarder {least['forwarder']:.2f}"
+        + ("; of their own base: " + others if others else ""))
+
+
+def programs(runner):
+    peers = ["none", "gperftools cpu"] + HEAP_PEERS
+    logs = {n: [] for n in runner.have(["pprofc"] + peers)}
+    parts = []
+    for title, workload in PROGRAMS.items():
+        argv, stdin = workload()
+
+        def once(name):
+            return runner.run(name, argv, stdin)[2]
+        ratios = runner.ratios(runner.interleave(peers, ROUNDS, once))
+        ratios.update(runner.ratios(runner.interleave(
+            ["none", "pprofc"], 2 * ROUNDS, once)))
+        for n, r in ratios.items():
+            logs[n].append([math.log(x) for x in r])
+        parts.append(f"{title} {ratios['pprofc'][0]:.3f}x")
+    means = {n: [math.exp(statistics.mean(x)) for x in zip(*v)]
+             for n, v in logs.items()}
+    ours = means["pprofc"]
+    row("real programs, CPU time, geometric mean", "1",
+        f"{ratio(ours)}: {', '.join(parts)}", "<= 1.01x", ours[0] <= 1.01,
+        beside(means, ["jemalloc prof", "tcmalloc sampling",
+                       "gperftools cpu"]))
+
+
+def one_sample(runner):
+    values = runner.interleave(
+        ["none", "pprofc R=1", "jemalloc", "jemalloc prof all"], ROUNDS,
+        nanoseconds(runner, "deep", 4, 20000, 30))
+    least = {n: min(v) for n, v in values.items()}
+    ours = least["pprofc R=1"] - least["none"]
+    peer = ""
+    if "jemalloc prof all" in least:
+        peer = (f"jemalloc {least['jemalloc prof all'] - least['jemalloc']:.0f}"
+                " ns")
+    row("one captured sample, 30 frames, warm", f"{least['none']:.0f} ns",
+        f"{ours:+.0f} ns", "<= 1000 ns", ours <= 1000, peer)
+
+
+def record_everything(runner):
+    names = ["none", "pprofc R=1", "heaptrack", "jemalloc",
+             "jemalloc prof all", "tcmalloc", "gperftools heap"]
+    values = runner.interleave(names, ROUNDS,
+                               nanoseconds(runner, "malloc", 3, 50000))
+    least = {n: min(v) for n, v in values.items()}
+    cost = {n: least[n] - least[runner.variants[n].base] for n in least}
+    ours = cost["pprofc R=1"]
+    kept = (ours <= cost.get("heaptrack", math.inf) / 2 and
+            ours <= cost.get("jemalloc prof all", math.inf) / 10)
+    row("record everything (R=1), a pair", f"{least['none']:.1f} ns",
+        f"{ours:+.0f} ns", "half of heaptrack, a tenth of jemalloc", kept,
+        ", ".join(f"{n} {cost[n]:+.0f} ns" for n in
+                  ("heaptrack", "jemalloc prof all", "gperftools heap")
+                  if n in cost))
+
+
+def true_start(runner):
+    names = ["none", "forwarder", "pprofc", "jemalloc prof", "heaptrack",
+             "tcmalloc sampling", "gperftools cpu"]
+    values = runner.interleave(
+        names, ROUNDS, lambda n: [float(x) for x in runner.run(
+            n, [runner.tools / "spawn", 40, "VARIABLES", "--", "/bin/true"],
+            outside=True)[0].split()])
+    least = {n: min(v[0] for v in values[n]) for n in values}
+    median = {n: statistics.median(v[1] for v in values[n]) for n in values}
+    ours = least["pprofc"] - least["none"]
+    row("/bin/true, start to exit", f"{least['none']:.0f} us",
+        f"{ours:+.0f} us (medians "
+        f"{median['pprofc'] - median['none']:+.0f})", "<= +100 us",
+        ours <= 100, ", ".join(f"{n} {least[n] - least['none']:+.0f}"
+                               for n in values if n not in
+                               ("none", "pprofc")))
+
+
+def resident(runner):
+    names = ["none", "pprofc", "jemalloc prof", "tcmalloc sampling",
+             "heaptrack"]
+    values = runner.interleave(names, 3, lambda n: int(
+        runner.run(n, [runner.tools / "pairs", "idle"])[0].split()[-1]))
+    kib = {n: statistics.median(v) for n, v in values.items()}
+    ours = kib["pprofc"] - kib["none"]
+    row("resident memory, idle small program", f"{kib['none']:.0f} KiB",
+        f"{ours:+.0f} KiB", "<= +2048 KiB", ours <= 2048,
+        ", ".join(f"{n} {kib[n] - kib['none']:+.0f}" for n in values
+                  if n not in ("none", "pprofc")))
+
+
+def cpu_total(name, runner, argv):
+    """(profile's CPU seconds) / (getrusage's) of one run."""
+    with lib.Directory() as d:
+        result = lib.run(argv, d, preload=False,
+                         env=runner.variables(name, d))
+        found = list(d.glob("*.cpu*"))
+        lib.expect(found, f"{name} wrote no CPU profile")
+        total = lib.Profile(found[0]).total("cpu") / 1e9
+        truth = re.search(rb"rusage (\d+)", result.out)
+        return total / (int(truth[1]) / 1e9)
+
+
+def totals(runner):
+    argv = [lib.target("cpu_split"), 400, 10, 4]
+    names = ["pprofc", "gperftools cpu"]
+    values = runner.interleave(names, 1 if QUICK else 3,
+                               lambda n: cpu_total(n, runner, argv))
+    mean = {n: 100 * statistics.mean(v) for n, v in values.items()}
+    row("CPU total of rusage, threads living 10 ms", "100 %",
+        f"{mean['pprofc']:.1f} %", "98-102 %",
+        abs(mean["pprofc"] - 100) <= 2,
+        ", ".join(f"{n} {mean[n]:.1f} %" for n in mean if n != "pprofc"))
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        model = re.search(r"model name\s*: (.*)", f.read())
+    glibc = " ".join(platform.libc_ver())
+    return (f"{model[1] if model else platform.machine()}, {os.cpu_count()} "
+            f"processors, Linux {platform.release()}, {glibc}, "
+            f"{time.strftime('%Y-%m-%d')}")
+
+
+def table():
+    lines = [f"Measured on {machine()}. Times are minima of interleaved runs; "
+             "in brackets the middle half of the paired ratios.", "",
+             "| what | without | pprofc | bar | kept | beside |",
+             "|---|---|---|---|---|---|"]
+    return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows])
+
+
+def update_readme(text):
+    path = lib.ROOT / "README.md"
+    old = path.read_text(encoding="utf-8")
+    pattern = re.compile(re.escape(START) + r".*?(<!-- /?bench -->)", re.S)
+    if not pattern.search(old):
+        sys.exit(f"{path} has no {START} markers")
+    path.write_text(pattern.sub(
+        lambda m: f"{START}\n{text}\n{m[1]}", old, count=1), encoding="utf-8")
+
+
+def main():
+    words = [a for a in sys.argv[1:] if not a.startswith("--")]
+    if words:
+        lib.BUILD = lib.ROOT / words[0]
+        lib.LIBRARY = lib.BUILD / "libpprofc.so"
+    runner = measure.Runner(lib.BUILD)
+    if "pprofc" not in runner.variants:
+        sys.exit(f"{lib.LIBRARY} is missing: run make")
+    began = time.monotonic()
+    pair(runner, "malloc", "malloc+free of 48 bytes", 151, 0.5, 1.0,
+         HEAP_PEERS)
+    pair(runner, "lock", "uncontended lock+unlock", 69, 0.3, None, [])
+    programs(runner)
+    one_sample(runner)
+    record_everything(runner)
+    true_start(runner)
+    resident(runner)
+    totals(runner)
+    print(f"# {time.monotonic() - began:.0f} s")
+    print(table())
+    if "--update-readme" in sys.argv:
+        update_readme(table())
+
+
+if __name__ == "__main__":
+    main()
