@@ -25,6 +25,7 @@ struct walk {
 	bool exact;	/* pc is not behind a call */
 	bool rbp_known, rbx_known;
 	bool guessed;	/* this frame was found without unwind information */
+	bool planted;	/* its return address was not left by a call */
 	/* All registers of this frame: the interrupted ones, or in a ucontext
 	 * on the stack; else only those above. */
 	const struct arch_regs *regs;
@@ -108,7 +109,7 @@ static PP_COLD rule_t rule_if_start(struct walk *w, rule_t rule)
 
 	if (!(start & RULE_AT_START))
 		return rule;
-	w->exact = true;
+	w->exact = w->planted = true;
 	return start;
 }
 
@@ -362,6 +363,17 @@ static bool at_null_end(const struct walk *w)
 		(!w->rbp_known || w->rbp == 0);
 }
 
+/* The step from this frame failed, or gave something that is no caller. Where
+ * the frame itself was planted (a coroutine, whose first return address its
+ * creator wrote), there is none: this is the start. */
+static PP_COLD unsigned no_caller(const struct walk *w, unsigned n,
+	unsigned sure, enum unwind_end *ret_end)
+{
+	if (w->planted)
+		*ret_end = UNWIND_COMPLETE;
+	return w->planted ? n : sure;
+}
+
 static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 	enum unwind_end *ret_end)
 {
@@ -381,7 +393,12 @@ static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 			return n;
 		}
 		if (!step(w, rule))
-			return sure;
+			return no_caller(w, n, sure, ret_end);
+		if (pp_unlikely(w->planted)) {
+			if (!in_known_code(w->pc) || !follows_call(w, w->pc))
+				return no_caller(w, n, sure, ret_end);
+			w->planted = false;
+		}
 		if (pp_unlikely(w->pc - 1 >= SAFE_READ_LIMIT)) {
 			if (at_null_end(w))
 				*ret_end = UNWIND_COMPLETE;
@@ -408,7 +425,7 @@ unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
 	w.rbx = regs->r[ARCH_REG_RBX];
 	w.exact = exact;
 	w.rbp_known = w.rbx_known = true;
-	w.guessed = false;
+	w.guessed = w.planted = false;
 	w.regs = regs;
 	w.ucontext = 0;
 	w.bounds = bounds;

@@ -1,0 +1,469 @@
+/*
+ * test_unwind.c - walks over stacks whose callers are known: nested calls,
+ * threads, handlers, coroutines, generated code, damaged stacks.
+ */
+#include "pp.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "find_module.h"
+#include "modules.h"
+#include "rules.h"
+#include "safe_read.h"
+#include "sys.h"
+#include "test.h"
+#include "unwind.h"
+
+#define MOST 256
+#define NO_BOUNDS ((struct unwind_bounds){ 0, 0 })
+
+static struct session *session;
+static frame_t frames[MOST];
+static unsigned depth;
+static enum unwind_end end;
+
+static PP_NOINLINE void walk_here(void)
+{
+	struct arch_regs regs;
+
+	arch_regs_here(&regs);
+	depth = unwind(session, &regs, false, NO_BOUNDS, frames, MOST, &end);
+}
+
+/* What each level was told by the compiler about its caller. */
+static uint64_t expected[MOST];
+static unsigned levels;
+
+static PP_NOINLINE int recurse(int n)
+{
+	volatile char room[64];
+
+	expected[n] = (uint64_t)(uintptr_t)__builtin_return_address(0);
+	room[0] = (char)n;
+	if (n == 0)
+		walk_here();
+	else
+		recurse(n - 1);
+	return room[0];
+}
+
+/* Frames 2.. are recurse(0), recurse(1) ...'s callers. */
+static void check_levels(unsigned first)
+{
+	for (unsigned i = 0; i < levels; i++)
+		CHECK_EQ(frame_pc(frames[first + i]), expected[i]);
+}
+
+TEST(nested_calls_give_every_caller)
+{
+	levels = 40;
+	recurse((int)levels - 1);
+	CHECK_EQ(end, UNWIND_COMPLETE);
+	CHECK(depth >= levels + 4);
+	check_levels(2);
+}
+
+static frame_t before[MOST];
+static unsigned depth_before;
+
+static PP_NOINLINE void recurse_and_keep(bool keep)
+{
+	levels = 10;
+	recurse((int)levels - 1);
+	if (!keep)
+		return;
+	memcpy(before, frames, sizeof(before));
+	depth_before = depth;
+}
+
+TEST(a_second_walk_gives_the_same)
+{
+	recurse_and_keep(true);
+	recurse_and_keep(false);
+	CHECK_EQ(depth_before, depth);
+	for (unsigned i = 0; i < levels + 2; i++)
+		CHECK_EQ(before[i], frames[i]);
+}
+
+TEST(most_frames_end_in_depth)
+{
+	struct arch_regs regs;
+	frame_t few[4] = { 0 };
+
+	arch_regs_here(&regs);
+	CHECK_EQ(unwind(session, &regs, false, NO_BOUNDS, few, 3, &end), 3);
+	CHECK_EQ(end, UNWIND_DEPTH);
+	CHECK_EQ(few[3], 0);
+}
+
+static void *thread_main(void *arg)
+{
+	levels = 5;
+	recurse((int)levels - 1);
+	return arg;
+}
+
+TEST(threads_end_at_their_start)
+{
+	pthread_t t;
+
+	CHECK_EQ(pthread_create(&t, NULL, thread_main, NULL), 0);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	CHECK_EQ(end, UNWIND_COMPLETE);
+	check_levels(2);
+	CHECK(depth <= levels + 5);
+}
+
+/* --- Handlers ------------------------------------------------------------- */
+
+static uint64_t interrupted_pc;
+static frame_t from_context[MOST];
+static unsigned context_depth;
+static enum unwind_end context_end;
+
+static void handler(int sig, siginfo_t *info, void *uc)
+{
+	struct arch_regs regs;
+
+	(void)sig;
+	(void)info;
+	arch_regs_from_ucontext(&regs, uc);
+	interrupted_pc = regs.r[ARCH_REG_PC];
+	context_depth = unwind(session, &regs, true, NO_BOUNDS, from_context,
+		MOST, &context_end);
+	walk_here();
+}
+
+static PP_NOINLINE void interrupted(int n)
+{
+	expected[n] = (uint64_t)(uintptr_t)__builtin_return_address(0);
+	if (n)
+		interrupted(n - 1);
+	else
+		__asm__ volatile("ud2");
+	__asm__ volatile("");
+}
+
+static void skip_ud2(int sig, siginfo_t *info, void *uc)
+{
+	handler(sig, info, uc);
+	((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+static void run_in_handler(int flags)
+{
+	struct sigaction sa = { .sa_sigaction = skip_ud2,
+		.sa_flags = SA_SIGINFO | flags }, old;
+
+	CHECK_EQ(sigaction(SIGILL, &sa, &old), 0);
+	levels = 6;
+	interrupted((int)levels - 1);
+	CHECK_EQ(sigaction(SIGILL, &old, NULL), 0);
+}
+
+static void check_handler(void)
+{
+	unsigned at = 0;
+
+	CHECK_EQ(context_end, UNWIND_COMPLETE);
+	CHECK_EQ(end, UNWIND_COMPLETE);
+	CHECK_EQ(frame_pc(from_context[0]), interrupted_pc);
+	CHECK(frame_is_exact(from_context[0]));
+	for (unsigned i = 0; i < levels; i++)
+		CHECK_EQ(frame_pc(from_context[1 + i]), expected[i]);
+	/* Through the trampoline: the interrupted frame is exact there, too. */
+	while (at < depth && frame_pc(frames[at]) != interrupted_pc)
+		at++;
+	CHECK(at > 2 && at < 8);
+	CHECK(frame_is_exact(frames[at]));
+	check_levels(at + 1);
+}
+
+TEST(handler_sees_what_it_interrupted)
+{
+	run_in_handler(0);
+	check_handler();
+}
+
+TEST(handler_on_its_own_stack_sees_the_same)
+{
+	stack_t ss = { .ss_size = 64 * 1024 }, old;
+
+	ss.ss_sp = malloc(ss.ss_size);
+	CHECK_EQ(sigaltstack(&ss, &old), 0);
+	run_in_handler(SA_ONSTACK);
+	CHECK_EQ(sigaltstack(&old, NULL), 0);
+	free(ss.ss_sp);
+	check_handler();
+}
+
+/* --- Coroutines ----------------------------------------------------------- */
+
+static ucontext_t coroutine, main_context;
+
+static void coroutine_main(void)
+{
+	levels = 4;
+	recurse((int)levels - 1);
+	__asm__ volatile(""); /* no tail call */
+}
+
+TEST(coroutine_ends_at_its_entry)
+{
+	size_t size = 64 * 1024;
+	char *stack = malloc(size);
+
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = stack;
+	coroutine.uc_stack.ss_size = size;
+	coroutine.uc_link = &main_context;
+	makecontext(&coroutine, coroutine_main, 0);
+	swapcontext(&main_context, &coroutine);
+	free(stack);
+	CHECK_EQ(end, UNWIND_COMPLETE);
+	check_levels(2);
+	/* The last one is code that has not run yet. */
+	CHECK_EQ(depth, levels + 3);
+	CHECK(frame_is_exact(frames[depth - 1]));
+	CHECK(!frame_is_exact(frames[depth - 2]));
+}
+
+/* --- Code without unwind information --------------------------------------- */
+
+/* push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret */
+static const uint8_t with_frame[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7,
+	0x5d, 0xc3 };
+/* The same around a jump table of one: calls the code at %rsi with %rdi. */
+static const uint8_t calls_next[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd6,
+	0x5d, 0xc3 };
+/* No frame pointer: sub $24,%rsp; call *%rdi; add $24,%rsp; ret */
+static const uint8_t without_frame[] = { 0x48, 0x83, 0xec, 0x18, 0xff, 0xd7,
+	0x48, 0x83, 0xc4, 0x18, 0xc3 };
+
+typedef void jit_fn(void (*f)(void), void *next);
+
+static uint8_t *jit_page(void)
+{
+	uint8_t *p = mmap(NULL, PP_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memcpy(p, with_frame, sizeof(with_frame));
+	memcpy(p + 64, calls_next, sizeof(calls_next));
+	memcpy(p + 128, without_frame, sizeof(without_frame));
+	return p;
+}
+
+static jit_fn *jit_at(uint8_t *p)
+{
+	jit_fn *f;
+
+	*(void **)&f = p;
+	return f;
+}
+
+static PP_NOINLINE uint64_t run_jit(uint8_t *entry, void *next)
+{
+	jit_at(entry)(walk_here, next);
+	__asm__ volatile("");
+	return (uint64_t)(uintptr_t)__builtin_return_address(0);
+}
+
+static const struct module *module_of(frame_t f)
+{
+	return modules_get(session, frame_module(f));
+}
+
+TEST(generated_code_with_frame_pointers_is_walked)
+{
+	uint8_t *p = jit_page();
+	uint64_t caller = run_jit(p + 64, p);
+
+	CHECK_EQ(end, UNWIND_COMPLETE);
+	/* walk_here, with_frame, calls_next, run_jit, us */
+	CHECK_EQ(frame_pc(frames[1]), (uint64_t)(uintptr_t)p + 6);
+	CHECK_EQ(frame_pc(frames[2]), (uint64_t)(uintptr_t)p + 64 + 6);
+	CHECK_EQ(frame_pc(frames[4]), caller);
+	CHECK(module_of(frames[1]) && module_of(frames[1])->kind == MODULE_JIT);
+	CHECK_EQ(frame_module(frames[1]), frame_module(frames[2]));
+	munmap(p, PP_PAGE);
+}
+
+TEST(generated_code_without_frame_pointers_is_no_truth)
+{
+	uint8_t *p = jit_page();
+
+	run_jit(p + 128, NULL);
+	/* The return address is known, its caller is not. */
+	CHECK_EQ(end, UNWIND_TRUNCATED);
+	CHECK_EQ(depth, 1);
+	munmap(p, PP_PAGE);
+}
+
+/* --- What lies on damaged stacks must not hurt ------------------------------ */
+
+TEST(page_zero_and_unmapped_pages_are_not_read)
+{
+	struct safe_reader r;
+	char *page = mmap(NULL, PP_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+	uint64_t word, at = (uint64_t)(uintptr_t)page;
+
+	safe_read_init(&r);
+	CHECK(!safe_read(&r, 0, &word));
+	CHECK(!safe_read(&r, 8, &word));
+	CHECK(!safe_read(&r, at, &word));
+	CHECK(!safe_read(&r, UINT64_C(0x8000000000000000), &word));
+	CHECK(!safe_read(&r, (uint64_t)(uintptr_t)&at + 1, &word));
+	CHECK(safe_read(&r, (uint64_t)(uintptr_t)&at, &word) && word == at);
+	CHECK(!safe_read(&r, at, &word));
+	munmap(page, PP_PAGE);
+}
+
+static uint64_t seed = 1;
+
+static uint64_t random_word(void)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return pp_mix(seed);
+}
+
+/* A value of the kinds that are found in registers. */
+static uint64_t random_value(const uint64_t *stack)
+{
+	uint64_t r = random_word();
+
+	switch (r % 6) {
+	case 0:
+		return r;
+	case 1:
+		return r >> 44;
+	case 2:
+		return (uint64_t)(uintptr_t)stack + (r >> 8) % 4096;
+	case 3:
+		return (uint64_t)(uintptr_t)strtol + (r >> 8) % 100000;
+	case 4:
+		return (uint64_t)(uintptr_t)walk_here + (r >> 8) % 8192;
+	default:
+		return r >> 17 & ~UINT64_C(7);
+	}
+}
+
+TEST(random_registers_and_stacks_never_fault)
+{
+	static uint64_t stack[512];
+	struct arch_regs regs;
+
+	for (int i = 0; i < 300000; i++) {
+		for (int k = 0; k < ARCH_REGS; k++)
+			regs.r[k] = random_value(stack);
+		stack[random_word() % 512] = random_value(stack);
+		depth = unwind(NULL, &regs, i & 1, NO_BOUNDS, frames, MOST,
+			&end);
+		if (depth < 1 || depth > MOST) {
+			CHECK(depth >= 1 && depth <= MOST);
+			break;
+		}
+	}
+	unwind_invalidate();
+}
+
+/* --- Modules and generations ------------------------------------------------ */
+
+TEST(frames_name_their_modules)
+{
+	const struct module *m;
+
+	levels = 1;
+	recurse(0);
+	m = module_of(frames[0]);
+	CHECK(m && m->is_main && m->kind == MODULE_FILE);
+	CHECK(m && strstr(module_path(session, m), "test_unwind"));
+	CHECK(m && module_path(session, m)[0] == '/');
+	CHECK(m && m->build_id_len == 20);
+	CHECK(m && (uint64_t)(uintptr_t)recurse - m->start <
+			m->limit - m->start);
+	m = module_of(frames[depth - 2]);
+	CHECK(m && !m->is_main && strstr(module_path(session, m), "libc"));
+}
+
+TEST(the_vdso_is_a_module)
+{
+	uint64_t base = 0;
+	const struct module *m;
+	frame_t f;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "[vdso]"))
+			base = strtoull(line, NULL, 16);
+	fclose(maps);
+	f = unwind_frame_of(session, base + 0x800, true);
+	m = module_of(f);
+	CHECK(m && m->kind == MODULE_VDSO && m->build_id_len > 0);
+	CHECK(m && strcmp(module_path(session, m), "[vdso]") == 0);
+}
+
+TEST(invalidation_voids_rules_through_a_whole_round)
+{
+	uint32_t first = rules_generation();
+
+	rules_put(0x1000, first, rule_make(RULE_END, 0, 0));
+	CHECK(rules_get(0x1000, first) != 0);
+	for (int i = 0; i < 131072; i++) {
+		rules_invalidate();
+		if (i % 1000 == 0)
+			CHECK_EQ(rules_get(0x1000, rules_generation()), 0);
+	}
+	CHECK_EQ(rules_generation(), first);
+	CHECK_EQ(rules_get(0x1000, first), 0);
+}
+
+TEST(without_the_loader_our_own_table_gives_the_same)
+{
+	unwind_invalidate();
+	recurse_and_keep(true);
+	find_module_use_own(true);
+	unwind_invalidate();
+	recurse_and_keep(false);
+	find_module_use_own(false);
+	unwind_invalidate();
+	CHECK_EQ(end, UNWIND_COMPLETE);
+	CHECK_EQ(depth_before, depth);
+	for (unsigned i = 0; i < levels + 2; i++)
+		CHECK_EQ(before[i], frames[i]);
+	CHECK_EQ(before[depth - 1], frames[depth - 1]);
+}
+
+int main(void)
+{
+	static struct settings settings = { .memory_bytes = 16 << 20,
+		.session_place = SESSION_ANONYMOUS, .max_depth = 128 };
+
+	unwind_start();
+	CHECK_EQ(unwind_prepare(), 0);
+	if (session_create(&settings, &session) != 0)
+		return 2;
+	RUN(nested_calls_give_every_caller);
+	RUN(a_second_walk_gives_the_same);
+	RUN(most_frames_end_in_depth);
+	RUN(threads_end_at_their_start);
+	RUN(handler_sees_what_it_interrupted);
+	RUN(handler_on_its_own_stack_sees_the_same);
+	RUN(coroutine_ends_at_its_entry);
+	RUN(generated_code_with_frame_pointers_is_walked);
+	RUN(generated_code_without_frame_pointers_is_no_truth);
+	RUN(page_zero_and_unmapped_pages_are_not_read);
+	RUN(frames_name_their_modules);
+	RUN(the_vdso_is_a_module);
+	RUN(without_the_loader_our_own_table_gives_the_same);
+	RUN(invalidation_voids_rules_through_a_whole_round);
+	RUN(random_registers_and_stacks_never_fault);
+	return test_done();
+}
