@@ -15,10 +15,14 @@ import statistics
 import sys
 import time
 
-import measure
-from measure import lib
+WORDS = [a for a in sys.argv[1:] if not a.startswith("--")]
+if WORDS:
+    os.environ["PPROFC_BUILD"] = WORDS[0]  # read when lib is imported
 
-import workloads
+import measure  # noqa: E402
+from measure import lib  # noqa: E402
+
+import workloads  # noqa: E402
 
 QUICK = "--quick" in sys.argv
 ROUNDS = 2 if QUICK else 7
@@ -213,10 +217,6 @@ def update_readme(text):
 
 
 def main():
-    words = [a for a in sys.argv[1:] if not a.startswith("--")]
-    if words:
-        lib.BUILD = lib.ROOT / words[0]
-        lib.LIBRARY = lib.BUILD / "libpprofc.so"
     runner = measure.Runner(lib.BUILD)
     if "pprofc" not in runner.variants:
         sys.exit(f"{lib.LIBRARY} is missing: run make")

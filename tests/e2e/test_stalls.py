@@ -9,6 +9,7 @@ round of dumps is repeated up to three times; a stall that the dump causes
 comes with every dump and fails all three.
 """
 
+import signal
 import subprocess
 
 import lib
@@ -21,7 +22,7 @@ ROUNDS = 3
 
 def dump(process, directory, number, threads):
     """One SIGUSR2: the file comes, and the threads are as before."""
-    process.send_signal(lib.signal.SIGUSR2)
+    process.send_signal(signal.SIGUSR2)
     path = lib.wait_for(
         lambda: [f for f in lib.profiles(directory, "heap")
                  if f.name.endswith(f".heap.{number}.pb.gz")],
