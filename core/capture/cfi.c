@@ -88,6 +88,14 @@ static void set_cfa(struct machine *m, uint64_t reg, int64_t offset)
 		.reg = (uint8_t)reg };
 }
 
+/* Only of a CFA that is register + offset; the value of an expression is an
+ * address. */
+static void set_cfa_offset(struct machine *m, int64_t offset)
+{
+	m->failed |= m->row.cfa.how != HOW_OFFSET;
+	m->row.cfa.value = offset;
+}
+
 /* The address of a block (its length first); the cursor moves behind it. */
 static int64_t block(struct cursor *c)
 {
@@ -170,13 +178,14 @@ static bool run_cfa(struct machine *m, struct cursor *c, unsigned op)
 		set_cfa(m, reg, factored(m, cursor_sleb(c)));
 		return true;
 	case CFA_DEF_CFA_REGISTER:
+		m->failed |= m->row.cfa.how != HOW_OFFSET;
 		set_cfa(m, cursor_uleb(c), m->row.cfa.value);
 		return true;
 	case CFA_DEF_CFA_OFFSET:
-		m->row.cfa.value = (int64_t)cursor_uleb(c);
+		set_cfa_offset(m, (int64_t)cursor_uleb(c));
 		return true;
 	case CFA_DEF_CFA_OFFSET_SF:
-		m->row.cfa.value = factored(m, cursor_sleb(c));
+		set_cfa_offset(m, factored(m, cursor_sleb(c)));
 		return true;
 	case CFA_DEF_CFA_EXPRESSION:
 		m->row.cfa.how = HOW_EXPR;
