@@ -104,7 +104,7 @@ void help_run(FILE *to)
 	(void)fprintf(to,
 		"\nExit status: that of CMD; 125 if pprofc itself fails, 126 if"
 		" CMD cannot be\nexecuted, 127 if it is not found. If a signal"
-		" kills CMD, pprofc dies by it, too.\n");
+		" kills CMD, pprofc dies by it,\ntoo.\n");
 }
 
 void help_variables(FILE *to)
