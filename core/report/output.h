@@ -31,6 +31,8 @@ int output_expand(const struct output_name *name, char *buf, size_t size)
 /* An open temporary file beside its final name. */
 struct output {
 	int fd;
+	uint32_t pid, kind, number; /* of the name it was begun with */
+	uint64_t room; /* bytes RLIMIT_FSIZE lets us write: no SIGXFSZ */
 	char tmp[SETTINGS_PATH_MAX + 64];
 	char path[SETTINGS_PATH_MAX + 64]; /* final, unsuffixed */
 };
@@ -45,8 +47,8 @@ int output_commit(struct output *o) PP_ANY;
 /* Leave nothing behind. */
 void output_abort(struct output *o) PP_ANY;
 
-/* Delete the oldest numbered files of this kind so that `keep` remain:
- * number - keep and older ones we wrote. */
+/* After writing file name->number: delete number - keep, if we wrote it. Called
+ * for each file, so that `keep` remain. */
 void output_keep(const struct output_name *name, uint32_t keep) PP_ANY;
 
 #endif

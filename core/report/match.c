@@ -1,0 +1,308 @@
+/*
+ * match.c - see match.h. Context: PP_ANY.
+ *
+ * Which name. A symbol names an address if it contains it: value <= address <
+ * value + size. Of several the one that starts last is the innermost; of
+ * aliases (same start) the best by binding, then by fewer leading underscores,
+ * then the shorter, then the first in byte order: never by chance.
+ *
+ * Symbols of size 0. Hand-written assembler leaves `_start`, `_init` and the
+ * like without a size. Such a label may name what follows it in its section up
+ * to the next symbol of any kind, and only from a full .symtab: there the next
+ * function has a symbol, too. In .dynsym the next function is most likely one
+ * that is not exported, and the label would be a wrong neighbour.
+ */
+#include "pp.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fmt.h"
+#include "match.h"
+
+/* A hostile file may hold millions of symbols that all cover everything. */
+#define BUDGET (32u * 1024 * 1024)
+#define COMPARE_COST 64u
+#define NAME_CHUNK 256u
+#define NAME_MAX_BYTES 32768u
+
+struct candidate {
+	uint64_t start, size;
+	uint32_t name;	/* offset in the string section */
+	uint16_t section;
+	uint8_t rank;	/* 0 = no candidate */
+};
+
+#define RANK_DATA 1 /* names no code, but ends a label */
+
+struct match {
+	struct candidate inside; /* contains the address */
+	struct candidate before; /* the last one that starts at or before it */
+};
+
+struct scan {
+	struct symbols *y;
+	const struct elf *e;
+	Elf64_Shdr table, names;
+	uint64_t bias;
+	struct symbol *wanted;
+	struct match *matches;
+	uint32_t n;
+	uint32_t budget;
+	bool labels;
+};
+
+static uint64_t file_address(const struct scan *c, uint32_t i)
+{
+	return symbol_address(&c->wanted[i]) - c->bias;
+}
+
+/* Functions before labels, then by binding. */
+static uint8_t rank_of(const Elf64_Sym *sym, uint16_t machine)
+{
+	unsigned type = ELF64_ST_TYPE(sym->st_info);
+	unsigned binding = ELF64_ST_BIND(sym->st_info);
+	uint8_t rank = binding == STB_WEAK ? 1 : binding == STB_LOCAL ? 0 : 2;
+
+	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx == SHN_ABS ||
+		sym->st_name == 0)
+		return 0;
+	if (type == STT_OBJECT)
+		return RANK_DATA;
+	/* Mapping symbols ($x, $d) mark code and data, not functions. */
+	if (type == STT_NOTYPE && machine == EM_AARCH64 && rank == 0)
+		return 0;
+	if (type == STT_NOTYPE)
+		return rank + RANK_DATA + 1;
+	if (type == STT_FUNC || type == STT_GNU_IFUNC)
+		return rank + RANK_DATA + 4;
+	return 0;
+}
+
+/* The first wanted address >= value. */
+static uint32_t first_from(const struct scan *c, uint64_t value)
+{
+	uint32_t lo = 0, hi = c->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (file_address(c, mid) < value)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void read_name(const struct scan *c, uint32_t offset, char *buf,
+	size_t size)
+{
+	long n = 0;
+
+	if (offset < c->names.sh_size)
+		n = elf_read_some(c->e, c->names.sh_offset + offset, buf,
+			PP_MIN(size - 1, c->names.sh_size - offset));
+	buf[n > 0 ? n : 0] = '\0';
+}
+
+static unsigned underscores(const char *name)
+{
+	unsigned n = 0;
+
+	while (name[n] == '_')
+		n++;
+	return n;
+}
+
+/* Of two names of the same function; long ones are compared by their start. */
+static bool nicer(struct scan *c, uint32_t a, uint32_t b)
+{
+	char x[NAME_CHUNK], y[NAME_CHUNK];
+
+	if (a == b)
+		return false;
+	c->budget -= PP_MIN(c->budget, COMPARE_COST);
+	read_name(c, a, x, sizeof(x));
+	read_name(c, b, y, sizeof(y));
+	if (underscores(x) != underscores(y))
+		return underscores(x) < underscores(y);
+	if (str_len(x) != str_len(y))
+		return str_len(x) < str_len(y);
+	return memcmp(x, y, str_len(x)) < 0;
+}
+
+static bool better(struct scan *c, const struct candidate *a,
+	const struct candidate *b)
+{
+	if (!b->rank)
+		return true;
+	if (a->start != b->start)
+		return a->start > b->start;
+	if (a->rank != b->rank)
+		return a->rank > b->rank;
+	return nicer(c, a->name, b->name);
+}
+
+/* For `before` it only matters where the last one starts and whether it has a
+ * size: then its function has ended before the address. */
+static bool nearer(struct scan *c, const struct candidate *a,
+	const struct candidate *b)
+{
+	if (b->rank && a->start == b->start && !a->size != !b->size)
+		return a->size != 0;
+	return better(c, a, b);
+}
+
+static void consider(struct scan *c, const Elf64_Sym *sym)
+{
+	struct candidate new = { sym->st_value, sym->st_size, sym->st_name,
+		sym->st_shndx, rank_of(sym, c->e->machine) };
+	uint32_t first;
+
+	if (!new.rank)
+		return;
+	first = first_from(c, new.start);
+	if (first == c->n)
+		return;
+	if (new.rank == RANK_DATA)
+		new.size = PP_MAX(new.size, 1u);
+	/* Noted at the first address only; label_names() carries it on. */
+	if (c->labels && nearer(c, &new, &c->matches[first].before))
+		c->matches[first].before = new;
+	if (new.rank == RANK_DATA)
+		return;
+	for (uint32_t i = first; i < c->n && c->budget; i++, c->budget--) {
+		if (file_address(c, i) - new.start >= new.size)
+			return;
+		if (better(c, &new, &c->matches[i].inside))
+			c->matches[i].inside = new;
+	}
+}
+
+static int scan_table(struct scan *c)
+{
+	uint64_t count = c->table.sh_size / sizeof(Elf64_Sym);
+	uint32_t per_block = SYMBOLS_BLOCK / sizeof(Elf64_Sym);
+	const Elf64_Sym *block = (const Elf64_Sym *)(void *)c->y->block;
+
+	for (uint64_t done = 0; done < count; done += per_block) {
+		uint64_t n = PP_MIN(count - done, per_block);
+		int err = elf_read(c->e,
+			c->table.sh_offset + done * sizeof(Elf64_Sym),
+			c->y->block, n * sizeof(Elf64_Sym));
+
+		if (err)
+			return err;
+		for (uint64_t i = 0; i < n; i++) {
+			if (!c->budget)
+				return -E2BIG;
+			c->budget--;
+			consider(c, &block[i]);
+		}
+	}
+	return 0;
+}
+
+static bool in_section(const struct scan *c, uint16_t section, uint64_t address)
+{
+	Elf64_Shdr h;
+
+	return elf_section(c->e, section, &h) == 0 &&
+		(h.sh_flags & SHF_EXECINSTR) &&
+		address - h.sh_addr < h.sh_size;
+}
+
+/* Give addresses inside no symbol the label before them, if it may. */
+static void label_names(struct scan *c)
+{
+	struct candidate last = { 0 };
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct match *m = &c->matches[i];
+
+		if (m->before.rank && nearer(c, &m->before, &last))
+			last = m->before;
+		if (!m->inside.rank && last.rank && last.size == 0 &&
+			in_section(c, last.section, file_address(c, i)))
+			m->inside = last;
+	}
+}
+
+/* Without "@GLIBC_2.2.5". */
+static size_t unversioned_length(const char *name, size_t len)
+{
+	for (size_t i = 1; i < len; i++) {
+		if (name[i] == '@')
+			return i;
+	}
+	return len;
+}
+
+/* The whole name; NULL if there is none. */
+static const char *take_name(struct scan *c, uint32_t offset, uint32_t *ret_len)
+{
+	char *buf = (char *)c->y->block;
+	size_t size = NAME_CHUNK, len;
+	char *name;
+
+	do {
+		read_name(c, offset, buf, size);
+		len = str_len(buf);
+		size *= 8;
+	} while (len == size / 8 - 1 && size <= NAME_MAX_BYTES);
+	len = unversioned_length(buf, len);
+	name = len ? arena_alloc(c->y->arena, len + 1) : NULL;
+	if (!name)
+		return NULL;
+	memcpy(name, buf, len);
+	*ret_len = (uint32_t)len;
+	return name;
+}
+
+static void set_names(struct scan *c)
+{
+	const struct symbol *last = NULL;
+	uint32_t last_name = 0;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct symbol *w = &c->wanted[i];
+		const struct candidate *m = &c->matches[i].inside;
+
+		if (!m->rank || w->name)
+			continue;
+		if (last && last_name == m->name) {
+			w->name = last->name;
+			w->name_len = last->name_len;
+			continue;
+		}
+		w->name = take_name(c, m->name, &w->name_len);
+		last = w;
+		last_name = m->name;
+	}
+}
+
+int match_table(struct symbols *y, const struct elf *e, uint32_t type,
+	uint64_t bias, struct symbol *wanted, uint32_t n)
+{
+	struct scan c = { .y = y, .e = e, .bias = bias, .wanted = wanted,
+		.n = n, .budget = BUDGET, .labels = type == SHT_SYMTAB };
+	int err = elf_find_section(e, type, &c.table);
+
+	if (!err)
+		err = elf_section(e, c.table.sh_link, &c.names);
+	if (err)
+		return err;
+	if (c.table.sh_entsize != sizeof(Elf64_Sym) ||
+		c.names.sh_type != SHT_STRTAB)
+		return -ENOEXEC;
+	c.matches = arena_alloc(y->arena, n * sizeof(*c.matches));
+	if (!c.matches)
+		return -ENOMEM;
+	err = scan_table(&c);
+	/* A label is believed only when the whole table has been seen. */
+	if (!err && c.labels)
+		label_names(&c);
+	set_names(&c);
+	return err;
+}

@@ -1,0 +1,111 @@
+/*
+ * report.c - see report.h: snapshot, profile, gzip, file. Context: PP_ANY.
+ */
+#include "pp.h"
+
+#include <errno.h>
+
+#include "arena.h"
+#include "fmt.h"
+#include "gzip.h"
+#include "log.h"
+#include "output.h"
+#include "profile.h"
+#include "report.h"
+#include "snapshot.h"
+
+#define GZIP_LEVEL 1 /* as Go: half the time for a tenth of the size */
+
+static int to_file(void *output, const void *data, size_t len)
+{
+	return output_write(output, data, len);
+}
+
+static int write_profile(const struct snapshot *snap,
+	const struct report_request *request, struct arena *arena,
+	struct output *out)
+{
+	struct gzip *gzip;
+	int err = gzip_begin(arena, GZIP_LEVEL, to_file, out, &gzip);
+
+	if (!err)
+		err = profile_write(snap, request, arena, gzip_write, gzip);
+	return err ? err : gzip_finish(gzip);
+}
+
+/* The number of this file; 0 for the one written at exit. */
+static uint32_t next_number(struct session *s,
+	const struct report_request *request)
+{
+	if (request->occasion == REPORT_EXIT)
+		return 0;
+	return atomic_fetch_add(&s->sequence[request->kind], 1) + 1;
+}
+
+static int write_file(struct session *s, const struct snapshot *snap,
+	const struct report_request *request, struct arena *arena,
+	struct output *out)
+{
+	struct output_name name = {
+		.settings = &s->settings,
+		.kind = request->kind,
+		.pid = s->identity.pid,
+		.number = next_number(s, request),
+		.start_s = s->start_wall_ns / 1000000000u,
+	};
+	int err = output_begin(out, &name);
+
+	if (err)
+		return err;
+	err = write_profile(snap, request, arena, out);
+	if (err) {
+		output_abort(out);
+		return err;
+	}
+	err = output_commit(out);
+	if (!err && name.number)
+		output_keep(&name, s->settings.keep);
+	return err;
+}
+
+static int report(struct session *s, const struct report_request *request,
+	struct arena *arena, char *ret_path, size_t path_size)
+{
+	struct output *out = arena_alloc(arena, sizeof(*out));
+	struct snapshot snap;
+	int err;
+
+	if (!out)
+		return -ENOMEM;
+	err = snapshot_take(s, request, arena, &snap);
+	if (err)
+		return err;
+	if (snap.count == 0)
+		return -ENODATA;
+	err = write_file(s, &snap, request, arena, out);
+	if (err)
+		return err;
+	log_line("wrote %s (%s, %u samples)", out->path,
+		profile_kind_names[request->kind], snap.count);
+	if (ret_path && path_size)
+		(void)str_copy(ret_path, path_size, out->path);
+	return 0;
+}
+
+int report_write(struct session *s, const struct report_request *request,
+	char *ret_path, size_t path_size)
+{
+	struct arena arena;
+	int err;
+
+	arena_init(&arena);
+	err = report(s, request, &arena, ret_path, path_size);
+	arena_free(&arena);
+	if (err == -ENODATA)
+		return err;
+	if (err)
+		log_line("no %s profile written: error %d",
+			profile_kind_names[request->kind], -err);
+	session_count(s, err ? STAT_REPORTS_FAILED : STAT_REPORTS, 1);
+	return err;
+}

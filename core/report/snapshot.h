@@ -1,0 +1,59 @@
+/*
+ * snapshot.h - the numbers of one profile, copied out of a session.
+ *
+ * Under the baton: drain the ring, copy what the rows hold. Everything slow
+ * happens afterwards on the copy; keys, stacks and modules never change once
+ * published, so those are read in place.
+ *
+ * Owner: the arena's. Context: PP_ANY; all signals blocked.
+ */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include "pp.h"
+
+#include "arena.h"
+#include "report.h"
+#include "rows.h"
+#include "session.h"
+
+#define SNAPSHOT_COLUMNS 4u /* at most; by kind:
+	cpu: samples, ns
+	heap, allocs: alloc objects, alloc bytes, in-use objects, in-use bytes
+	heap_peak: in-use objects, in-use bytes at the peak */
+
+struct snapshot_row {
+	const struct row_key *key;
+	int64_t values[SNAPSHOT_COLUMNS];
+};
+
+struct snapshot {
+	const struct session *session;
+	struct snapshot_row *rows; /* those with a value that is not zero */
+	uint32_t count;
+	uint32_t undrained; /* records that could not be added yet */
+	uint64_t wall_ns;   /* what Profile.time_nanos says */
+	uint64_t duration_ns;
+	uint64_t stats[STAT_COUNT];
+};
+
+/* In-use sums by row id. */
+struct live_sum {
+	uint64_t objects; /* 1/ROW_ONE */
+	uint64_t bytes;
+};
+struct live_copy {
+	uint32_t count; /* sums[0 .. count - 1] */
+	uint32_t unused;
+	size_t mapped_bytes;
+	struct live_sum sums[];
+};
+
+unsigned snapshot_columns(enum profile_kind kind) PP_ANY;
+
+/* 0, -ENOMEM, or -EBUSY when a toggle window cannot be closed because the
+ * baton is not to be had. */
+int snapshot_take(struct session *s, const struct report_request *request,
+	struct arena *arena, struct snapshot *ret) PP_ANY;
+
+#endif
