@@ -127,8 +127,8 @@ int encode_location(struct encoder *e, uint64_t id, uint64_t mapping,
 	return put(e, &part);
 }
 
-int encode_function(struct encoder *e, uint64_t id, int64_t name,
-	int64_t system_name)
+int encode_function(
+	struct encoder *e, uint64_t id, int64_t name, int64_t system_name)
 {
 	Pprof__Profile part = PPROF__PROFILE__INIT;
 	Pprof__Function function = PPROF__FUNCTION__INIT;

@@ -28,7 +28,7 @@ struct encoder {
 
 /* Room for a sample of n locations with four values and labels; more than any
  * other message but a string needs. */
-#define ENCODE_SAMPLE_BYTES(n) ((n) * 10 + 512)
+#define ENCODE_SAMPLE_BYTES(n) ((n)*10 + 512)
 
 struct encode_value_type {
 	int64_t type, unit;

@@ -43,8 +43,8 @@ static bool concerns(enum stat_id id, enum profile_kind kind)
 static bool always(enum stat_id id, enum profile_kind kind)
 {
 	return id == STAT_STACKS_TRUNCATED || id == STAT_SELF_NS ||
-		(id == STAT_CPU_SAMPLES && kind == PROFILE_CPU) ||
-		(id == STAT_HEAP_SAMPLES && kind != PROFILE_CPU);
+	       (id == STAT_CPU_SAMPLES && kind == PROFILE_CPU) ||
+	       (id == STAT_HEAP_SAMPLES && kind != PROFILE_CPU);
 }
 
 static void add_settings(struct comments *c, const struct settings *set,
@@ -81,8 +81,8 @@ static void add_stats(struct comments *c, const struct snapshot *snap,
 			       snap->undrained));
 }
 
-static void add_memory(struct comments *c, const struct session *s,
-	struct strings *t)
+static void add_memory(
+	struct comments *c, const struct session *s, struct strings *t)
 {
 	uint64_t used = atomic_load_explicit(&s->used, memory_order_relaxed);
 

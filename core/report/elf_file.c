@@ -19,8 +19,8 @@ static long read_memory(uint64_t address, void *buf, size_t len)
 	struct iovec to = { buf, len };
 	struct iovec from = { (void *)(uintptr_t)address, len };
 
-	return sys_call6(SYS_process_vm_readv, sys_getpid(), &to, 1, &from, 1,
-		0);
+	return sys_call6(
+		SYS_process_vm_readv, sys_getpid(), &to, 1, &from, 1, 0);
 }
 
 long elf_read_some(const struct elf *e, uint64_t off, void *buf, size_t len)
@@ -33,8 +33,9 @@ long elf_read_some(const struct elf *e, uint64_t off, void *buf, size_t len)
 	while (done < len) {
 		char *to = (char *)buf + done;
 		long n = e->fd >= 0
-			? sys_pread(e->fd, to, len - done, off + done)
-			: read_memory(e->memory + off + done, to, len - done);
+				 ? sys_pread(e->fd, to, len - done, off + done)
+				 : read_memory(e->memory + off + done, to,
+					   len - done);
 
 		if (n == -EINTR)
 			continue;
@@ -56,8 +57,8 @@ int elf_read(const struct elf *e, uint64_t off, void *buf, size_t len)
 	return (size_t)n == len ? 0 : -ENOEXEC;
 }
 
-static bool table_fits(const struct elf *e, uint64_t off, uint64_t count,
-	uint64_t entry)
+static bool table_fits(
+	const struct elf *e, uint64_t off, uint64_t count, uint64_t entry)
 {
 	return off <= e->size && count * entry <= e->size - off;
 }
@@ -83,8 +84,7 @@ static int read_header(struct elf *e)
 		return err;
 	if (memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 ||
 		h.e_ident[EI_CLASS] != ELFCLASS64 ||
-		h.e_ident[EI_DATA] != (__BYTE_ORDER__ ==
-						      __ORDER_LITTLE_ENDIAN__
+		h.e_ident[EI_DATA] != (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 						      ? ELFDATA2LSB
 						      : ELFDATA2MSB))
 		return -ENOEXEC;
@@ -108,8 +108,8 @@ int elf_open(struct elf *e, const char *path)
 	struct stat st;
 	int err;
 
-	*e = (struct elf){ .fd = sys_open(path,
-				   O_RDONLY | O_NOCTTY | O_NONBLOCK, 0) };
+	*e = (struct elf){ .fd = sys_open(
+				   path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0) };
 	if (e->fd < 0)
 		return e->fd;
 	err = sys_fstat(e->fd, &st);
@@ -142,16 +142,16 @@ int elf_section(const struct elf *e, uint32_t i, Elf64_Shdr *ret)
 {
 	if (i >= e->shnum)
 		return -ENOENT;
-	return elf_read(e, e->shoff + (uint64_t)i * sizeof(*ret), ret,
-		sizeof(*ret));
+	return elf_read(
+		e, e->shoff + (uint64_t)i * sizeof(*ret), ret, sizeof(*ret));
 }
 
 int elf_segment(const struct elf *e, uint32_t i, Elf64_Phdr *ret)
 {
 	if (i >= e->phnum)
 		return -ENOENT;
-	return elf_read(e, e->phoff + (uint64_t)i * sizeof(*ret), ret,
-		sizeof(*ret));
+	return elf_read(
+		e, e->phoff + (uint64_t)i * sizeof(*ret), ret, sizeof(*ret));
 }
 
 int elf_find_section(const struct elf *e, uint32_t type, Elf64_Shdr *ret)
@@ -191,8 +191,8 @@ static unsigned find_note(const struct elf *e, uint64_t off, uint64_t size,
 			elf_read(e, off + at + sizeof(n), name, 4) == 0 &&
 			memcmp(name, "GNU", 4) == 0)
 			return elf_read(e, off + desc, id, n.n_descsz) == 0
-				? n.n_descsz
-				: 0;
+				       ? n.n_descsz
+				       : 0;
 		at = desc + pp_round_up(n.n_descsz, 4);
 	}
 	return 0;

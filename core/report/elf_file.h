@@ -42,15 +42,15 @@ void elf_close(struct elf *e) PP_ANY;
 int elf_read(const struct elf *e, uint64_t off, void *buf, size_t len) PP_ANY;
 
 /* As much as there is of len bytes; the number, or -errno. */
-long elf_read_some(const struct elf *e, uint64_t off, void *buf, size_t len)
-	PP_ANY;
+long elf_read_some(
+	const struct elf *e, uint64_t off, void *buf, size_t len) PP_ANY;
 
 int elf_section(const struct elf *e, uint32_t i, Elf64_Shdr *ret) PP_ANY;
 int elf_segment(const struct elf *e, uint32_t i, Elf64_Phdr *ret) PP_ANY;
 
 /* The first section of this type; -ENOENT if there is none. */
-int elf_find_section(const struct elf *e, uint32_t type, Elf64_Shdr *ret)
-	PP_ANY;
+int elf_find_section(
+	const struct elf *e, uint32_t type, Elf64_Shdr *ret) PP_ANY;
 
 /* The GNU build id, raw; 0 bytes if there is none. */
 unsigned elf_build_id(const struct elf *e, uint8_t id[ELF_BUILD_ID_MAX]) PP_ANY;

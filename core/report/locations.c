@@ -61,16 +61,20 @@ int locations_init(struct locations *l, const struct session *s,
 	struct arena *arena, struct strings *strings, bool own_process,
 	bool embed)
 {
-	*l = (struct locations){ .session = s, .arena = arena,
-		.strings = strings, .own_process = own_process,
-		.embed = embed, .unknown_lo = UINT64_MAX };
+	*l = (struct locations){ .session = s,
+		.arena = arena,
+		.strings = strings,
+		.own_process = own_process,
+		.embed = embed,
+		.unknown_lo = UINT64_MAX };
 	/* Instances are 1 .. module_count; room for those a thread is making
 	 * while we look is not needed: their frames are not in our rows. */
-	l->mapping_count = atomic_load_explicit(&s->module_count,
-				   memory_order_acquire) + 1;
+	l->mapping_count = atomic_load_explicit(
+				   &s->module_count, memory_order_acquire) +
+			   1;
 	l->mapping_count = PP_MIN(l->mapping_count, MODULES_MAX);
-	l->mappings = arena_alloc(arena,
-		l->mapping_count * sizeof(*l->mappings));
+	l->mappings = arena_alloc(
+		arena, l->mapping_count * sizeof(*l->mappings));
 	return l->mappings && set_room(l, FIRST_ROOM) ? 0 : -ENOMEM;
 }
 
@@ -215,9 +219,10 @@ static void find_names(struct locations *l, struct symbols *y,
 		if (group == 0)
 			(void)symbols_find_jit(y, wanted, to);
 		else
-			l->mappings[group].changed = symbols_find(y,
-				modules_get(l->session, group), wanted + from,
-				to - from) == SYMBOLS_CHANGED;
+			l->mappings[group].changed =
+				symbols_find(y, modules_get(l->session, group),
+					wanted + from,
+					to - from) == SYMBOLS_CHANGED;
 	}
 }
 
@@ -250,15 +255,15 @@ static bool is_ours(const struct locations *l, const struct module *m)
 	if (l->own_process && here - m->start < m->limit - m->start)
 		return true;
 	return len >= sizeof(name) - 1 &&
-		memcmp(path + len - (sizeof(name) - 1), name,
-			sizeof(name) - 1) == 0;
+	       memcmp(path + len - (sizeof(name) - 1), name,
+		       sizeof(name) - 1) == 0;
 }
 
 static void flag_ours(struct locations *l)
 {
 	for (uint32_t i = 1; i <= l->count; i++) {
-		const struct module *m = modules_get(l->session,
-			module_of(&l->list[i]));
+		const struct module *m = modules_get(
+			l->session, module_of(&l->list[i]));
 
 		if (m && is_ours(l, m))
 			l->list[i].flags |= LOCATION_OURS;
@@ -317,9 +322,8 @@ static int write_function(struct locations *l, struct encoder *e, uint32_t name)
 static int write_synthetic(struct locations *l, struct encoder *e, uint32_t i)
 {
 	uint64_t what = address_of(&l->list[i]);
-	uint32_t name = strings_add_z(l->strings, what < FRAME_SYNTHETICS
-			? synthetic_names[what]
-			: "[damaged]");
+	uint32_t name = strings_add_z(l->strings,
+		what < FRAME_SYNTHETICS ? synthetic_names[what] : "[damaged]");
 	int err = write_function(l, e, name);
 
 	if (err)

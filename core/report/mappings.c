@@ -15,8 +15,8 @@
 #include "modules.h"
 #include "symbols.h"
 
-static uint32_t hex_string(struct strings *strings, const uint8_t *id,
-	unsigned n)
+static uint32_t hex_string(
+	struct strings *strings, const uint8_t *id, unsigned n)
 {
 	char hex[2 * MODULE_BUILD_ID_MAX + 1];
 	size_t at = 0;
@@ -39,23 +39,24 @@ static uint32_t path_string(const struct locations *l, const struct module *m)
 	return strings_add(l->strings, path, symbols_path_length(path));
 }
 
-static int write_module(const struct locations *l, struct encoder *e,
-	unsigned instance)
+static int write_module(
+	const struct locations *l, struct encoder *e, unsigned instance)
 {
 	const struct module *m = modules_get(l->session, instance);
 
 	if (!m)
 		return 0;
-	return encode_mapping(e, &(struct encode_mapping){
-		.id = mapping_id(instance),
-		.start = m->start,
-		.limit = m->limit,
-		.file_offset = m->file_offset,
-		.path = path_string(l, m),
-		.build_id = hex_string(l->strings, m->build_id,
-			m->build_id_len),
-		.has_functions = l->mappings[instance].named,
-	});
+	return encode_mapping(
+		e, &(struct encode_mapping){
+			   .id = mapping_id(instance),
+			   .start = m->start,
+			   .limit = m->limit,
+			   .file_offset = m->file_offset,
+			   .path = path_string(l, m),
+			   .build_id = hex_string(
+				   l->strings, m->build_id, m->build_id_len),
+			   .has_functions = l->mappings[instance].named,
+		   });
 }
 
 /* The program's name and build id when no sample fell into it: readers take
@@ -73,8 +74,8 @@ static int write_main_from_file(const struct locations *l, struct encoder *e)
 	out.path = strings_add(l->strings, path, symbols_path_length(path));
 	if ((l->own_process && elf_open(&elf, "/proc/self/exe") == 0) ||
 		elf_open(&elf, path) == 0) {
-		out.build_id = hex_string(l->strings, id,
-			elf_build_id(&elf, id));
+		out.build_id = hex_string(
+			l->strings, id, elf_build_id(&elf, id));
 		for (uint32_t i = 0; elf_segment(&elf, i, &p) == 0; i++) {
 			if (p.p_type != PT_LOAD || !(p.p_flags & PF_X))
 				continue;
@@ -93,21 +94,23 @@ static int write_pseudo(const struct locations *l, struct encoder *e)
 	int err = 0;
 
 	if (l->mappings[0].used)
-		err = encode_mapping(e, &(struct encode_mapping){
-			.id = mapping_id(0),
-			.start = l->unknown_lo,
-			.limit = l->unknown_hi + 1,
-			.path = strings_add_z(l->strings, "[unknown]"),
-			.has_functions = l->mappings[0].named,
-		});
+		err = encode_mapping(e,
+			&(struct encode_mapping){
+				.id = mapping_id(0),
+				.start = l->unknown_lo,
+				.limit = l->unknown_hi + 1,
+				.path = strings_add_z(l->strings, "[unknown]"),
+				.has_functions = l->mappings[0].named,
+			});
 	if (!err && l->synthetic_used)
-		err = encode_mapping(e, &(struct encode_mapping){
-			.id = MAPPING_SYNTHETIC_ID,
-			.start = MAPPING_SYNTHETIC_START,
-			.limit = MAPPING_SYNTHETIC_LIMIT,
-			.path = strings_add_z(l->strings, "[pprofc]"),
-			.has_functions = true,
-		});
+		err = encode_mapping(e,
+			&(struct encode_mapping){
+				.id = MAPPING_SYNTHETIC_ID,
+				.start = MAPPING_SYNTHETIC_START,
+				.limit = MAPPING_SYNTHETIC_LIMIT,
+				.path = strings_add_z(l->strings, "[pprofc]"),
+				.has_functions = true,
+			});
 	return err;
 }
 

@@ -28,9 +28,9 @@
 
 struct candidate {
 	uint64_t start, size;
-	uint32_t name;	/* offset in the string section */
+	uint32_t name; /* offset in the string section */
 	uint16_t section;
-	uint8_t rank;	/* 0 = no candidate */
+	uint8_t rank; /* 0 = no candidate */
 };
 
 #define RANK_DATA 1 /* names no code, but ends a label */
@@ -95,8 +95,8 @@ static uint32_t first_from(const struct scan *c, uint64_t value)
 	return lo;
 }
 
-static void read_name(const struct scan *c, uint32_t offset, char *buf,
-	size_t size)
+static void read_name(
+	const struct scan *c, uint32_t offset, char *buf, size_t size)
 {
 	long n = 0;
 
@@ -132,8 +132,8 @@ static bool nicer(struct scan *c, uint32_t a, uint32_t b)
 	return memcmp(x, y, str_len(x)) < 0;
 }
 
-static bool better(struct scan *c, const struct candidate *a,
-	const struct candidate *b)
+static bool better(
+	struct scan *c, const struct candidate *a, const struct candidate *b)
 {
 	if (!b->rank)
 		return true;
@@ -146,8 +146,8 @@ static bool better(struct scan *c, const struct candidate *a,
 
 /* For `before` it only matters where the last one starts and whether it has a
  * size: then its function has ended before the address. */
-static bool nearer(struct scan *c, const struct candidate *a,
-	const struct candidate *b)
+static bool nearer(
+	struct scan *c, const struct candidate *a, const struct candidate *b)
 {
 	if (b->rank && a->start == b->start && !a->size != !b->size)
 		return a->size != 0;
@@ -209,8 +209,7 @@ static bool in_section(const struct scan *c, uint16_t section, uint64_t address)
 	Elf64_Shdr h;
 
 	return elf_section(c->e, section, &h) == 0 &&
-		(h.sh_flags & SHF_EXECINSTR) &&
-		address - h.sh_addr < h.sh_size;
+	       (h.sh_flags & SHF_EXECINSTR) && address - h.sh_addr < h.sh_size;
 }
 
 /* Give addresses inside no symbol the label before them, if it may. */
@@ -285,8 +284,13 @@ static void set_names(struct scan *c)
 int match_table(struct symbols *y, const struct elf *e, uint32_t type,
 	uint64_t bias, struct symbol *wanted, uint32_t n)
 {
-	struct scan c = { .y = y, .e = e, .bias = bias, .wanted = wanted,
-		.n = n, .budget = BUDGET, .labels = type == SHT_SYMTAB };
+	struct scan c = { .y = y,
+		.e = e,
+		.bias = bias,
+		.wanted = wanted,
+		.n = n,
+		.budget = BUDGET,
+		.labels = type == SHT_SYMTAB };
 	int err = elf_find_section(e, type, &c.table);
 
 	if (!err)

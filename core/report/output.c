@@ -40,8 +40,8 @@ static void put_number(struct text *t, uint64_t v)
 {
 	char digits[24];
 
-	put(t, digits, fmt(digits, sizeof(digits), "%llu",
-			       (unsigned long long)v));
+	put(t, digits,
+		fmt(digits, sizeof(digits), "%llu", (unsigned long long)v));
 }
 
 /* A value within one path component. */
@@ -51,8 +51,8 @@ static void put_name(struct text *t, const char *s)
 		put(t, *s == '/' ? "_" : s, 1);
 }
 
-static void put_field(struct text *t, char field,
-	const struct output_name *name)
+static void put_field(
+	struct text *t, char field, const struct output_name *name)
 {
 	switch (field) {
 	case 'e':
@@ -233,9 +233,10 @@ static int create_tmp(struct output *o)
 	int fd = -EEXIST;
 
 	for (unsigned i = 1; i <= TMP_MAX && fd == -EEXIST; i++) {
-		size_t n = i == 1
-			? fmt(o->tmp, sizeof(o->tmp), "%s.tmp", o->path)
-			: fmt(o->tmp, sizeof(o->tmp), "%s.tmp-%u", o->path, i);
+		size_t n = i == 1 ? fmt(o->tmp, sizeof(o->tmp), "%s.tmp",
+					    o->path)
+				  : fmt(o->tmp, sizeof(o->tmp), "%s.tmp-%u",
+					    o->path, i);
 
 		if (n >= sizeof(o->tmp))
 			return -ENAMETOOLONG;
@@ -314,8 +315,8 @@ static int rename_new(const char *from, const char *to)
 
 	if (err != -EINVAL && err != -ENOSYS)
 		return err;
-	if (sys_call4(SYS_newfstatat, AT_FDCWD, to, &st,
-		    AT_SYMLINK_NOFOLLOW) != -ENOENT)
+	if (sys_call4(SYS_newfstatat, AT_FDCWD, to, &st, AT_SYMLINK_NOFOLLOW) !=
+		-ENOENT)
 		return -EEXIST;
 	return sys_rename(from, to);
 }

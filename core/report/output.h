@@ -15,8 +15,8 @@ struct output_name {
 	const struct settings *settings;
 	enum profile_kind kind;
 	uint32_t pid;
-	uint32_t number;   /* N of numbered files; 0 = the exit file */
-	uint64_t start_s;  /* %t */
+	uint32_t number;  /* N of numbered files; 0 = the exit file */
+	uint64_t start_s; /* %t */
 };
 
 /*
@@ -25,8 +25,8 @@ struct output_name {
  * template has no %p; .N before .pb.gz for numbered files unless %n is used.
  * Returns 0 or -ENAMETOOLONG.
  */
-int output_expand(const struct output_name *name, char *buf, size_t size)
-	PP_ANY;
+int output_expand(
+	const struct output_name *name, char *buf, size_t size) PP_ANY;
 
 /* An open temporary file beside its final name. */
 struct output {

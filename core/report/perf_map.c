@@ -37,8 +37,7 @@ static int open_map(uint32_t pid)
 	if (fd < 0)
 		return fd;
 	if (sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-		(st.st_uid == 0 ||
-			st.st_uid == (uid_t)sys_call0(SYS_geteuid)))
+		(st.st_uid == 0 || st.st_uid == (uid_t)sys_call0(SYS_geteuid)))
 		return fd;
 	(void)sys_close(fd);
 	return -EPERM;
@@ -139,8 +138,8 @@ static void scan_map(struct map_scan *c, int fd)
 	}
 }
 
-enum symbols_result symbols_find_jit(struct symbols *y, struct symbol *wanted,
-	uint32_t n)
+enum symbols_result symbols_find_jit(
+	struct symbols *y, struct symbol *wanted, uint32_t n)
 {
 	struct map_scan c = { y, wanted, n, 1u << 22 };
 	int fd = y->own_process ? open_map(y->session->identity.pid) : -ENOENT;

@@ -51,8 +51,8 @@ static unsigned depth_of(const struct stack *stack)
 	return PP_MIN(stack->depth, FRAMES_MAX);
 }
 
-static const struct stack *stack_of(const struct profile *p,
-	const struct row_key *key)
+static const struct stack *stack_of(
+	const struct profile *p, const struct row_key *key)
 {
 	return stacks_get(p->snap->session, key->stack);
 }
@@ -61,7 +61,7 @@ static const struct stack *stack_of(const struct profile *p,
 static bool name_wanted(const struct profile *p, unsigned depth)
 {
 	return p->locations.embed ||
-		(p->request->kind != PROFILE_CPU && depth < LEAF_FRAMES);
+	       (p->request->kind != PROFILE_CPU && depth < LEAF_FRAMES);
 }
 
 static int collect(struct profile *p)
@@ -82,8 +82,7 @@ static int collect(struct profile *p)
 
 static bool is_real(const struct profile *p, uint32_t location)
 {
-	return frame_module(p->locations.list[location].key) !=
-		FRAME_SYNTHETIC;
+	return frame_module(p->locations.list[location].key) != FRAME_SYNTHETIC;
 }
 
 static uint32_t flags_of(const struct profile *p, uint32_t location)
@@ -92,8 +91,8 @@ static uint32_t flags_of(const struct profile *p, uint32_t location)
 }
 
 /* Frames [0, n) of the allocator's that may go: the caller has to remain. */
-static unsigned allocator_frames(const struct profile *p, const uint32_t *at,
-	unsigned n)
+static unsigned allocator_frames(
+	const struct profile *p, const uint32_t *at, unsigned n)
 {
 	unsigned k = 0;
 
@@ -107,16 +106,16 @@ static unsigned allocator_frames(const struct profile *p, const uint32_t *at,
 /* The stack as it is reported: frames of ours removed wherever they are (a
  * thread's first function is called by us), then the allocator's at the leaf.
  * A stack of nothing else is kept whole. Returns the number of frames. */
-static unsigned strip(struct profile *p, const struct row_key *key,
-	uint32_t *to)
+static unsigned strip(
+	struct profile *p, const struct row_key *key, uint32_t *to)
 {
 	const struct stack *stack = stack_of(p, key);
 	unsigned n = 0, all = stack ? depth_of(stack) : 0, drop;
 	bool real = false;
 
 	for (unsigned f = 0; f < all; f++) {
-		uint32_t at = locations_add(&p->locations, stack->frames[f],
-			false);
+		uint32_t at = locations_add(
+			&p->locations, stack->frames[f], false);
 
 		if (flags_of(p, at) & LOCATION_OURS)
 			continue;
@@ -125,8 +124,8 @@ static unsigned strip(struct profile *p, const struct row_key *key,
 	}
 	if (!real && n < all) {
 		for (n = 0; n < all; n++)
-			to[n] = locations_add(&p->locations, stack->frames[n],
-				false);
+			to[n] = locations_add(
+				&p->locations, stack->frames[n], false);
 	}
 	drop = allocator_frames(p, to, n);
 	memmove(to, to + drop, (n - drop) * sizeof(*to));
@@ -135,11 +134,11 @@ static unsigned strip(struct profile *p, const struct row_key *key,
 
 /* --- merging ------------------------------------------------------------- */
 
-static uint32_t hash_sample(const struct sample *s, const uint32_t *at,
-	unsigned n)
+static uint32_t hash_sample(
+	const struct sample *s, const uint32_t *at, unsigned n)
 {
 	uint64_t h = pp_mix(s->key->tid | (uint64_t)s->key->labels << 32) +
-		pp_mix(s->thread | (uint64_t)s->key->size_class << 32);
+		     pp_mix(s->thread | (uint64_t)s->key->size_class << 32);
 
 	for (unsigned i = 0; i < n; i++)
 		h = pp_mix(h ^ at[i]);
@@ -149,20 +148,20 @@ static uint32_t hash_sample(const struct sample *s, const uint32_t *at,
 static bool same_labels(const struct sample *a, const struct sample *b)
 {
 	return a->thread == b->thread && a->key->tid == b->key->tid &&
-		a->key->labels == b->key->labels &&
-		a->key->size_class == b->key->size_class;
+	       a->key->labels == b->key->labels &&
+	       a->key->size_class == b->key->size_class;
 }
 
 static bool same_stack(struct profile *p, const struct sample *a, unsigned n)
 {
 	return strip(p, a->key, p->frames[1]) == n &&
-		memcmp(p->frames[0], p->frames[1],
-			n * sizeof(*p->frames[0])) == 0;
+	       memcmp(p->frames[0], p->frames[1], n * sizeof(*p->frames[0])) ==
+		       0;
 }
 
 /* The sample equal to *s, whose stripped stack is frames[0]; or a new one. */
-static struct sample *find_sample(struct profile *p, const struct sample *s,
-	unsigned n)
+static struct sample *find_sample(
+	struct profile *p, const struct sample *s, unsigned n)
 {
 	uint32_t at = s->hash & p->mask;
 
@@ -195,8 +194,8 @@ static int merge(struct profile *p)
 		slots *= 2;
 	p->mask = slots - 1;
 	p->slots = arena_alloc(p->arena, slots * sizeof(*p->slots));
-	p->samples = arena_alloc(p->arena,
-		p->snap->count * sizeof(*p->samples));
+	p->samples = arena_alloc(
+		p->arena, p->snap->count * sizeof(*p->samples));
 	if (!p->slots || !p->samples)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->snap->count; i++) {
@@ -224,8 +223,8 @@ static const char *const heap_columns[] = { "alloc_objects", "count",
 static const char *const cpu_columns[] = { "samples", "count", "cpu",
 	"nanoseconds" };
 
-static struct encode_value_type value_type(struct profile *p,
-	const char *const *names)
+static struct encode_value_type value_type(
+	struct profile *p, const char *const *names)
 {
 	return (struct encode_value_type){ strings_add_z(&p->strings, names[0]),
 		strings_add_z(&p->strings, names[1]) };
@@ -235,8 +234,9 @@ static void set_columns(struct profile *p, struct encode_value_type *columns)
 {
 	enum profile_kind kind = p->request->kind;
 	const char *const *names = kind == PROFILE_CPU ? cpu_columns
-		: kind == PROFILE_HEAP_PEAK	       ? heap_columns + 4
-						       : heap_columns;
+				   : kind == PROFILE_HEAP_PEAK
+					   ? heap_columns + 4
+					   : heap_columns;
 
 	for (unsigned i = 0; i < snapshot_columns(kind); i++)
 		columns[i] = value_type(p, names + 2 * i);
@@ -266,8 +266,8 @@ static int write_header(struct profile *p)
 	return encode_header(&p->encoder, &h);
 }
 
-static unsigned set_labels(struct profile *p, const struct sample *s,
-	struct encode_label *labels)
+static unsigned set_labels(
+	struct profile *p, const struct sample *s, struct encode_label *labels)
 {
 	unsigned n = 0;
 
@@ -280,7 +280,8 @@ static unsigned set_labels(struct profile *p, const struct sample *s,
 	if (s->key->size_class)
 		labels[n++] = (struct encode_label){
 			.num = size_class_limit(s->key->size_class),
-			.key = strings_add_z(&p->strings, "bytes") };
+			.key = strings_add_z(&p->strings, "bytes")
+		};
 	return n;
 }
 
@@ -293,14 +294,15 @@ static int write_sample(struct profile *p, const struct sample *s)
 		p->ids[i] = p->frames[0][i];
 		locations_mark(&p->locations, p->frames[0][i]);
 	}
-	return encode_sample(&p->encoder, &(struct encode_sample){
-		.locations = p->ids,
-		.location_count = n,
-		.values = s->values,
-		.value_count = snapshot_columns(p->request->kind),
-		.labels = labels,
-		.label_count = set_labels(p, s, labels),
-	});
+	return encode_sample(&p->encoder,
+		&(struct encode_sample){
+			.locations = p->ids,
+			.location_count = n,
+			.values = s->values,
+			.value_count = snapshot_columns(p->request->kind),
+			.labels = labels,
+			.label_count = set_labels(p, s, labels),
+		});
 }
 
 static int write_all(struct profile *p)
@@ -319,12 +321,12 @@ static int write_all(struct profile *p)
 static int prepare(struct profile *p)
 {
 	const struct session *s = p->snap->session;
-	size_t size = PP_MAX(ENCODE_SAMPLE_BYTES(FRAMES_MAX),
-		STRING_MAX_BYTES + 64);
+	size_t size = PP_MAX(
+		ENCODE_SAMPLE_BYTES(FRAMES_MAX), STRING_MAX_BYTES + 64);
 
 	for (unsigned i = 0; i < 2; i++) {
-		p->frames[i] = arena_alloc(p->arena,
-			FRAMES_MAX * sizeof(*p->frames[i]));
+		p->frames[i] = arena_alloc(
+			p->arena, FRAMES_MAX * sizeof(*p->frames[i]));
 		if (!p->frames[i])
 			return -ENOMEM;
 	}
@@ -347,8 +349,10 @@ int profile_write(const struct snapshot *snap,
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct profile){ .snap = snap, .request = request,
-		.arena = arena, .encoder = { .sink = sink, .arg = arg } };
+	*p = (struct profile){ .snap = snap,
+		.request = request,
+		.arena = arena,
+		.encoder = { .sink = sink, .arg = arg } };
 	err = prepare(p);
 	if (!err)
 		err = collect(p);

@@ -34,8 +34,8 @@ static int write_profile(const struct snapshot *snap,
 }
 
 /* The number of this file; 0 for the one written at exit. */
-static uint32_t next_number(struct session *s,
-	const struct report_request *request)
+static uint32_t next_number(
+	struct session *s, const struct report_request *request)
 {
 	if (request->occasion == REPORT_EXIT)
 		return 0;

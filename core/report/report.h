@@ -17,10 +17,10 @@
 #include "settings.h"
 
 enum report_occasion {
-	REPORT_EXIT,	 /* the final file: no .N */
-	REPORT_SIGNAL,	 /* numbered files: */
+	REPORT_EXIT,   /* the final file: no .N */
+	REPORT_SIGNAL, /* numbered files: */
 	REPORT_INTERVAL,
-	REPORT_WINDOW,	 /* CPU of one toggle window: since the last one */
+	REPORT_WINDOW, /* CPU of one toggle window: since the last one */
 };
 
 /* In-use values copied earlier (at our ELF destructor, before the host's

@@ -46,7 +46,7 @@ static void add_live(uint64_t address, const struct live_value *v, void *arg)
 static size_t live_copy_bytes(uint32_t count)
 {
 	return sizeof(struct live_copy) +
-		(size_t)count * sizeof(struct live_sum);
+	       (size_t)count * sizeof(struct live_sum);
 }
 
 const struct live_copy *report_copy_live(struct session *s)
@@ -90,15 +90,14 @@ static void sleep_a_little(unsigned tries)
  * the thread we interrupted, hence the bound. Returns the records left. */
 static uint32_t drain(struct session *s)
 {
-	uint64_t head = atomic_load_explicit(&s->ring_head,
-		memory_order_acquire);
+	uint64_t head = atomic_load_explicit(
+		&s->ring_head, memory_order_acquire);
 	int64_t left = 0;
 
 	for (unsigned i = 0; i < SETTLE_YIELDS + SETTLE_SLEEPS; i++) {
 		(void)ring_drain(s, UINT32_MAX);
-		left = (int64_t)(head -
-			atomic_load_explicit(&s->ring_tail,
-				memory_order_acquire));
+		left = (int64_t)(head - atomic_load_explicit(&s->ring_tail,
+						memory_order_acquire));
 		if (left <= 0)
 			return 0;
 		sleep_a_little(i);
@@ -138,8 +137,8 @@ static void read_heap(const struct row *row, const struct live_copy *live,
 	v[1] = PP_MAX(v[1], v[3]);
 }
 
-static void read_peak(const struct session *s, const struct row *row,
-	int64_t *v)
+static void read_peak(
+	const struct session *s, const struct row *row, int64_t *v)
 {
 	int64_t objects, bytes;
 
@@ -157,8 +156,7 @@ static void copy_rows(struct session *s, const struct report_request *request,
 	const struct live_copy *live, uint32_t count, struct snapshot *snap)
 {
 	bool window = request->occasion == REPORT_WINDOW;
-	enum row_kind kind =
-		request->kind == PROFILE_CPU ? ROW_CPU : ROW_HEAP;
+	enum row_kind kind = request->kind == PROFILE_CPU ? ROW_CPU : ROW_HEAP;
 
 	for (uint32_t id = 1; id < count; id++) {
 		struct row *row = rows_get(s, id);

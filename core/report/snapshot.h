@@ -17,10 +17,11 @@
 #include "rows.h"
 #include "session.h"
 
-#define SNAPSHOT_COLUMNS 4u /* at most; by kind:
-	cpu: samples, ns
-	heap, allocs: alloc objects, alloc bytes, in-use objects, in-use bytes
-	heap_peak: in-use objects, in-use bytes at the peak */
+#define SNAPSHOT_COLUMNS                                               \
+	4u /* at most; by kind:                                        \
+cpu: samples, ns                                                       \
+heap, allocs: alloc objects, alloc bytes, in-use objects, in-use bytes \
+heap_peak: in-use objects, in-use bytes at the peak */
 
 struct snapshot_row {
 	const struct row_key *key;

@@ -115,8 +115,9 @@ static uint32_t insert(struct strings *t, uint32_t at, uint32_t hash,
 	if (!copy)
 		return 0;
 	memcpy(copy, text, len);
-	t->entries[t->count] = (struct string_entry){ .text = copy,
-		.hash = hash, .len = (uint32_t)len };
+	t->entries[t->count] = (struct string_entry){
+		.text = copy, .hash = hash, .len = (uint32_t)len
+	};
 	t->slots[at] = t->count;
 	return t->count++;
 }

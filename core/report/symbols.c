@@ -19,8 +19,9 @@
 int symbols_init(struct symbols *y, const struct session *s,
 	struct arena *arena, bool own_process)
 {
-	*y = (struct symbols){ .session = s, .arena = arena,
-		.own_process = own_process };
+	*y = (struct symbols){
+		.session = s, .arena = arena, .own_process = own_process
+	};
 	y->block = arena_alloc(arena, SYMBOLS_BLOCK);
 	return y->block ? 0 : -ENOMEM;
 }
@@ -61,8 +62,8 @@ static bool same_object(const struct elf *e, const struct module *m)
 	return has_segment(e, m); /* no build id anywhere: compare the shape */
 }
 
-static enum symbols_result try_open(struct elf *e, const char *path,
-	const struct module *m)
+static enum symbols_result try_open(
+	struct elf *e, const char *path, const struct module *m)
 {
 	if (elf_open(e, path) != 0)
 		return SYMBOLS_MISSING;
@@ -74,8 +75,8 @@ static enum symbols_result try_open(struct elf *e, const char *path,
 
 /* The file itself; for our own executable also what /proc still reaches after
  * it was replaced or deleted. */
-static enum symbols_result open_module(const struct symbols *y,
-	const struct module *m, struct elf *e)
+static enum symbols_result open_module(
+	const struct symbols *y, const struct module *m, struct elf *e)
 {
 	char path[SETTINGS_PATH_MAX];
 	const char *mapped = module_path(y->session, m);
@@ -104,8 +105,7 @@ static bool open_debug(const struct module *m, struct elf *e)
 	at = fmt(path, sizeof(path), "/usr/lib/debug/.build-id/%02x/",
 		m->build_id[0]);
 	for (unsigned i = 1; i < m->build_id_len; i++)
-		at += fmt(path + at, sizeof(path) - at, "%02x",
-			m->build_id[i]);
+		at += fmt(path + at, sizeof(path) - at, "%02x", m->build_id[i]);
 	(void)str_copy(path + at, sizeof(path) - at, ".debug");
 	return try_open(e, path, m) == SYMBOLS_READ;
 }
@@ -119,7 +119,7 @@ static enum symbols_result find_in_files(struct symbols *y,
 
 	if (result == SYMBOLS_READ)
 		full = match_table(y, &file, SHT_SYMTAB, m->bias, wanted, n) ==
-			0;
+		       0;
 	if (!full && open_debug(m, &debug)) {
 		(void)match_table(y, &debug, SHT_SYMTAB, m->bias, wanted, n);
 		elf_close(&debug);

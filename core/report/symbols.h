@@ -54,8 +54,8 @@ enum symbols_result symbols_find(struct symbols *y, const struct module *m,
 	struct symbol *wanted, uint32_t n) PP_ANY;
 
 /* The same for addresses outside of any file, from /tmp/perf-PID.map. */
-enum symbols_result symbols_find_jit(struct symbols *y, struct symbol *wanted,
-	uint32_t n) PP_ANY;
+enum symbols_result symbols_find_jit(
+	struct symbols *y, struct symbol *wanted, uint32_t n) PP_ANY;
 
 /* The path without the " (deleted)" the kernel adds; its length. */
 size_t symbols_path_length(const char *path) PP_ANY;

@@ -24,7 +24,7 @@ static inline uint16_t size_class(uint64_t size)
 	below = size - 1; /* so that a limit falls into its own class */
 	top = 63u - (unsigned)__builtin_clzll(below);
 	return (uint16_t)(SIZE_CLASS_EXACT + 1 + (top - 4) * 8 +
-		((below >> (top - 3)) & 7));
+			  ((below >> (top - 3)) & 7));
 }
 
 /* The largest size in the class; INT64_MAX when it would be more. */

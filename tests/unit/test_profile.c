@@ -35,9 +35,13 @@ static char text[256 * 1024]; /* output of the last tool */
 
 static struct settings settings_for(unsigned profiles)
 {
-	struct settings set = { .profiles = profiles, .cpu_hz = 100,
-		.heap_rate = 1, .memory_bytes = 16u << 20, .max_depth = 128,
-		.session_place = SESSION_ANONYMOUS, .program = "prog",
+	struct settings set = { .profiles = profiles,
+		.cpu_hz = 100,
+		.heap_rate = 1,
+		.memory_bytes = 16u << 20,
+		.max_depth = 128,
+		.session_place = SESSION_ANONYMOUS,
+		.program = "prog",
 		.host = "host" };
 
 	(void)snprintf(set.output, sizeof(set.output), "%s/%%e.%%k.pb.gz", dir);
@@ -77,8 +81,10 @@ static unsigned own_module(struct session *s)
 {
 	static char path[4096];
 	static uint8_t id[] = { 0 };
-	struct module_info m = { .is_main = true, .kind = MODULE_FILE,
-		.path = path, .build_id = id };
+	struct module_info m = { .is_main = true,
+		.kind = MODULE_FILE,
+		.path = path,
+		.build_id = id };
 	char cmd[4200], hex[128] = "";
 	static uint8_t raw[32];
 	FILE *f;
@@ -106,9 +112,13 @@ static unsigned own_module(struct session *s)
 static unsigned fake_module(struct session *s, uint64_t start, const char *path)
 {
 	static const uint8_t id[4] = { 0xde, 0xad, 0xbe, 0xef };
-	struct module_info m = { .start = start, .limit = start + 0x1000,
-		.file_offset = 0x1000, .bias = start - 0x1000,
-		.kind = MODULE_FILE, .build_id = id, .build_id_len = 4,
+	struct module_info m = { .start = start,
+		.limit = start + 0x1000,
+		.file_offset = 0x1000,
+		.bias = start - 0x1000,
+		.kind = MODULE_FILE,
+		.build_id = id,
+		.build_id_len = 4,
 		.path = path };
 
 	return modules_intern(s, &m);
@@ -140,7 +150,8 @@ static frame_t in(const void *function, unsigned module)
 static uint32_t cpu_row(struct session *s, const frame_t *frames, unsigned n,
 	const char *thread, uint32_t tid)
 {
-	struct row_key key = { .kind = ROW_CPU, .tid = tid,
+	struct row_key key = { .kind = ROW_CPU,
+		.tid = tid,
 		.stack = stacks_intern(s, frames, n) };
 
 	memcpy(key.thread, thread, PP_MIN(strlen(thread), 16u));
@@ -149,7 +160,9 @@ static uint32_t cpu_row(struct session *s, const frame_t *frames, unsigned n,
 
 static void push_cpu(struct session *s, uint32_t row, uint64_t count)
 {
-	struct record r = { .row = row, .kind = RECORD_CPU, .count = count,
+	struct record r = { .row = row,
+		.kind = RECORD_CPU,
+		.count = count,
 		.amount = count * 10000000 };
 
 	ring_push(s, &r, 0, false);
@@ -161,10 +174,14 @@ static void push_alloc(struct session *s, const frame_t *frames, unsigned n,
 	struct row_key key = { .kind = ROW_HEAP,
 		.size_class = size_class(size),
 		.stack = stacks_intern(s, frames, n) };
-	struct live_value v = { .row = rows_intern(s, &key), .size = size,
-		.objects = objects };
-	struct record r = { .row = v.row, .kind = RECORD_ALLOC, .size = size,
-		.count = objects, .amount = live_bytes(&v) };
+	struct live_value v = {
+		.row = rows_intern(s, &key), .size = size, .objects = objects
+	};
+	struct record r = { .row = v.row,
+		.kind = RECORD_ALLOC,
+		.size = size,
+		.count = objects,
+		.amount = live_bytes(&v) };
 
 	CHECK(live_put(s, address, &v));
 	ring_push(s, &r, 0, false);
@@ -220,8 +237,9 @@ static unsigned times(const char *words)
 static int write_kind(struct session *s, enum profile_kind kind,
 	enum report_occasion occasion, char *path)
 {
-	struct report_request request = { .kind = kind,
-		.occasion = occasion, .own_process = true };
+	struct report_request request = {
+		.kind = kind, .occasion = occasion, .own_process = true
+	};
 
 	return report_write(s, &request, path, 4096);
 }
@@ -287,8 +305,8 @@ TEST(heap_profile_takes_in_use_from_the_live_table)
 
 int main(void)
 {
-	(void)snprintf(dir, sizeof(dir), "/tmp/pprofc-test-profile.%d",
-		getpid());
+	(void)snprintf(
+		dir, sizeof(dir), "/tmp/pprofc-test-profile.%d", getpid());
 	RUN(cpu_profile_holds_what_was_pushed);
 	RUN(heap_profile_takes_in_use_from_the_live_table);
 	(void)snprintf(text, sizeof(text), "rm -rf '%s'", dir);
