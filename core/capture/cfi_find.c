@@ -34,9 +34,7 @@ static struct search_entry entry_at(const uint8_t *table, uint64_t i)
 	return e;
 }
 
-/* The FDE of the last function that starts at or before pc. Returns 0 if there
- * is none or the table has an uncommon form. */
-static uint64_t search(const struct cfi_source *source, uint64_t pc)
+uint64_t cfi_search_table(const struct cfi_source *source, uint64_t *ret_count)
 {
 	uint64_t hdr = source->eh_frame_hdr;
 	struct cursor c = cursor_in(source, hdr);
@@ -44,25 +42,37 @@ static uint64_t search(const struct cfi_source *source, uint64_t pc)
 	uint8_t frame_enc = (uint8_t)cursor_fixed(&c, 1);
 	uint8_t count_enc = (uint8_t)cursor_fixed(&c, 1);
 	uint8_t table_enc = (uint8_t)cursor_fixed(&c, 1);
-	uint64_t lo = 0, hi;
-	int64_t want = (int64_t)(pc - hdr);
+	uint64_t count;
 
 	if (version != 1 || count_enc == PE_OMIT ||
 		table_enc != (PE_DATAREL | PE_SDATA4))
 		return 0;
 	(void)cursor_pointer(&c, frame_enc, hdr);
-	hi = cursor_pointer(&c, count_enc, hdr);
-	if (c.bad || hi > cursor_left(&c) / sizeof(struct search_entry))
+	count = cursor_pointer(&c, count_enc, hdr);
+	if (c.bad || count > cursor_left(&c) / sizeof(struct search_entry))
 		return 0;
+	*ret_count = count;
+	return (uintptr_t)c.p;
+}
+
+/* The FDE of the last function that starts at or before pc; 0 if there is
+ * none. */
+static uint64_t search(const struct cfi_source *source, uint64_t pc)
+{
+	uint64_t hdr = source->eh_frame_hdr, lo = 0, hi = 0;
+	uint64_t table = cfi_search_table(source, &hi);
+	const uint8_t *entries = (const uint8_t *)table;
+	int64_t want = (int64_t)(pc - hdr);
+
 	while (lo < hi) {
 		uint64_t mid = (lo + hi) / 2;
 
-		if (entry_at(c.p, mid).start <= want)
+		if (entry_at(entries, mid).start <= want)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo ? hdr + (uint64_t)(int64_t)entry_at(c.p, lo - 1).fde : 0;
+	return lo ? hdr + (uint64_t)(int64_t)entry_at(entries, lo - 1).fde : 0;
 }
 
 /* A CIE or FDE at `at`: its contents after the length field. False at the end
