@@ -97,13 +97,15 @@ static bool slot_lives(struct rule_slot *slot, uint32_t generation)
 void rules_put(uint64_t addr, uint32_t generation, rule_t rule)
 {
 	struct rule_table *t = atomic_load(&rules_table);
-	unsigned i = rule_hash(addr);
+	unsigned home = rule_hash(addr), i = home;
 
 	if (!t)
 		return;
-	/* The neighbour shares the cache line. */
-	if (slot_lives(&t->rules[i], generation))
-		i ^= 1;
+	for (unsigned k = 0; k < RULE_WAYS; k++) {
+		i = home ^ k;
+		if (!slot_lives(&t->rules[i], generation))
+			break;
+	}
 	slot_put(&t->rules[i], rule_key(addr, generation), rule);
 }
 

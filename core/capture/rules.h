@@ -86,10 +86,11 @@ struct rule_slot {
 };
 
 #define RULE_SLOTS 32768u
+#define RULE_WAYS 4u
 #define RULE_MODULE_SLOTS 256u
 
 struct rule_table {
-	struct rule_slot rules[RULE_SLOTS];
+	_Alignas(PP_CACHE_LINE) struct rule_slot rules[RULE_SLOTS];
 	struct rule_slot modules[RULE_MODULE_SLOTS];
 };
 
@@ -124,6 +125,8 @@ static inline unsigned rule_hash(uint64_t addr)
 {
 	return (unsigned)(addr * 0x9e3779b97f4a7c15u >> 49);
 }
+_Static_assert(RULE_WAYS * sizeof(struct rule_slot) == PP_CACHE_LINE,
+	"the ways of a rule share a cache line");
 _Static_assert(RULE_SLOTS == 1u << (64 - 49), "rule_hash() gives 15 bits");
 
 /* The value stored under key in this slot, or 0. */
@@ -149,8 +152,9 @@ static inline rule_t rules_get(uint64_t addr, uint32_t generation)
 	if (pp_unlikely(!t))
 		return 0;
 	r = rule_slot_get(&t->rules[i], key);
-	if (pp_unlikely(!r))
-		r = rule_slot_get(&t->rules[i ^ 1], key);
+	/* A rule may also lie in the other slots of the cache line. */
+	for (unsigned k = 1; pp_unlikely(!r) && k < RULE_WAYS; k++)
+		r = rule_slot_get(&t->rules[i ^ k], key);
 	return r;
 }
 

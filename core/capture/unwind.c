@@ -115,7 +115,7 @@ static PP_COLD rule_t rule_if_start(struct walk *w, rule_t rule)
 
 static inline rule_t rule_here(struct walk *w)
 {
-	rule_t rule = rule_at(w, w->pc - !w->exact);
+	rule_t rule = rule_at(w, (w->pc - !w->exact) & FRAME_PC_MASK);
 
 	if (pp_unlikely(rule_kind(rule) == RULE_NO_INFO) && !w->exact)
 		rule = rule_if_start(w, rule);
@@ -363,43 +363,112 @@ static bool at_null_end(const struct walk *w)
 		(!w->rbp_known || w->rbp == 0);
 }
 
-/* The step from this frame failed, or gave something that is no caller. Where
- * the frame itself was planted (a coroutine, whose first return address its
- * creator wrote), there is none: this is the start. */
-static PP_COLD unsigned no_caller(const struct walk *w, unsigned n,
-	unsigned sure, enum unwind_end *ret_end)
+/* A register saved at CFA - 8 * (n + 1), or not at all. False if it is not
+ * where a load needs no probe. */
+static inline bool plain_restore(const struct safe_reader *mem, rule_t rule,
+	unsigned shift, unsigned bits, uint64_t cfa, uint64_t *reg)
 {
-	if (w->planted)
-		*ret_end = UNWIND_COMPLETE;
-	return w->planted ? n : sure;
+	uint64_t field = rule >> shift & ((UINT64_C(4) << bits) - 1);
+	uint64_t at = cfa - 8 - (field >> 2) * 8;
+
+	if ((field & 3) == SAVED_SAME)
+		return true;
+	if ((field & 3) != SAVED_CFA || at - mem->lo >= mem->span)
+		return false;
+	*reg = *(const volatile uint64_t *)at;
+	return true;
+}
+
+/*
+ * The frames that compilers make, inside known bounds, in registers: twice as
+ * fast as the general case, which carries on with whatever this leaves. Gives
+ * up before it has changed anything of a frame. Returns the new n.
+ */
+static unsigned walk_plain(struct walk *w, frame_t *frames, unsigned n,
+	unsigned most)
+{
+	const struct safe_reader mem = w->mem;
+	uint64_t pc = w->pc, sp = w->sp, rbp = w->rbp, rbx = w->rbx;
+	unsigned start = n;
+
+	while (n < most && pc - 1 < SAFE_READ_LIMIT) {
+		rule_t rule = rules_get(pc - 1, w->generation);
+		uint64_t cfa = (uint64_t)rule_offset(rule), bp = rbp, bx = rbx;
+
+		if ((rule & 0xff) == (RULE_REG | ARCH_REG_RSP << 4))
+			cfa += sp;
+		else if ((rule & 0xff) == (RULE_REG | ARCH_REG_RBP << 4))
+			cfa += rbp;
+		else
+			break;
+		if (cfa % 8 || cfa <= sp || cfa > w->top ||
+			cfa - sp > FRAME_LIMIT ||
+			!plain_restore(&mem, rule, RULE_RBP_SHIFT,
+				RULE_RBP_BITS, cfa, &bp) ||
+			!plain_restore(&mem, rule, RULE_RBX_SHIFT,
+				RULE_RBX_BITS, cfa, &bx))
+			break;
+		frames[n++] = frame_make(pc, false, rule_module(rule));
+		pc = *(const volatile uint64_t *)(cfa - 8);
+		sp = cfa;
+		rbp = bp;
+		rbx = bx;
+	}
+	if (n == start)
+		return n;
+	w->pc = pc;
+	w->sp = sp;
+	w->rbp = rbp;
+	w->rbx = rbx;
+	w->regs = NULL;
+	w->ucontext = 0;
+	w->guessed = false;
+	return n;
+}
+
+static inline bool is_plain(const struct walk *w)
+{
+	return w->mem.span && !w->exact && !w->planted && w->rbp_known;
+}
+
+/* One frame of any kind: writes it and steps to its caller. */
+enum next { NEXT_CALLER, NEXT_START, NEXT_NONE };
+
+static enum next walk_one(struct walk *w, frame_t *frame, bool *ret_sure)
+{
+	rule_t rule = rule_here(w);
+
+	*frame = frame_make(w->pc, w->exact, rule_module(rule));
+	/* Callers in generated code count once known code shows that they
+	 * were callers. */
+	*ret_sure = rule_kind(rule) != RULE_UNKNOWN;
+	if (rule_kind(rule) == RULE_END)
+		return NEXT_START;
+	if (!w->planted)
+		return step(w, rule) ? NEXT_CALLER : NEXT_NONE;
+	/* A planted frame (a coroutine's, whose first return address its
+	 * creator wrote) mostly has no caller: it is the start. */
+	if (!step(w, rule) || !in_known_code(w->pc) || !follows_call(w, w->pc))
+		return NEXT_START;
+	w->planted = false;
+	return NEXT_CALLER;
 }
 
 static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 	enum unwind_end *ret_end)
 {
 	unsigned n = 0, sure = 1;
+	bool is_sure;
 
 	*ret_end = UNWIND_TRUNCATED;
 	for (;;) {
-		rule_t rule = rule_here(w);
+		unsigned before = n;
 
-		frames[n++] = frame_make(w->pc, w->exact, rule_module(rule));
-		/* Callers in generated code count once known code shows that
-		 * they were callers. */
-		if (pp_likely(rule_kind(rule) != RULE_UNKNOWN))
+		if (is_plain(w))
+			n = walk_plain(w, frames, n, most);
+		if (n > before)
 			sure = n;
-		if (rule_kind(rule) == RULE_END) {
-			*ret_end = UNWIND_COMPLETE;
-			return n;
-		}
-		if (!step(w, rule))
-			return no_caller(w, n, sure, ret_end);
-		if (pp_unlikely(w->planted)) {
-			if (!in_known_code(w->pc) || !follows_call(w, w->pc))
-				return no_caller(w, n, sure, ret_end);
-			w->planted = false;
-		}
-		if (pp_unlikely(w->pc - 1 >= SAFE_READ_LIMIT)) {
+		if (n && w->pc - 1 >= SAFE_READ_LIMIT) {
 			if (at_null_end(w))
 				*ret_end = UNWIND_COMPLETE;
 			return sure;
@@ -407,6 +476,15 @@ static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 		if (n == most) {
 			*ret_end = UNWIND_DEPTH;
 			return n;
+		}
+		switch (walk_one(w, &frames[n++], &is_sure)) {
+		case NEXT_START:
+			*ret_end = UNWIND_COMPLETE;
+			return n;
+		case NEXT_NONE:
+			return is_sure ? n : sure;
+		case NEXT_CALLER:
+			sure = is_sure ? n : sure;
 		}
 	}
 }
