@@ -82,6 +82,7 @@ static PP_COLD struct session *create_session(void)
 		log_line("cannot create a session (error %d); nothing is "
 			 "recorded",
 			-err);
+		atomic_store(&process.creating, 2);
 		return NULL;
 	}
 	s->start_wall_ns = process.start_wall_ns;

@@ -23,7 +23,8 @@ struct process {
 				     a dormant process and in a toggled-off CPU
 				     (bit PROFILE_CPU) */
 	_Atomic(struct session *) session;
-	_Atomic uint32_t creating;	/* one thread makes the session */
+	/* One thread makes the session: 1 from then on, 2 if it failed. */
+	_Atomic uint32_t creating;
 	_Atomic uint32_t closed;	/* final reports done: record nothing */
 	/* Samples that came while there was no session, until there is one. */
 	_Atomic uint64_t early_stats[STAT_COUNT];
