@@ -10,11 +10,9 @@
  */
 #include "pp.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "real.h"
 
@@ -65,9 +63,8 @@ static void *early_calloc(size_t n, size_t size)
 	size_t bytes;
 
 	/* The buffer is zero and never reused. */
-	return __builtin_mul_overflow(n, size, &bytes) ?
-		NULL :
-		early_alloc(16, bytes);
+	return __builtin_mul_overflow(n, size, &bytes) ? NULL
+						       : early_alloc(16, bytes);
 }
 
 /* Only blocks of ours can arrive: the thread is inside dlsym, which frees and
@@ -90,9 +87,9 @@ static void *early_reallocarray(void *p, size_t n, size_t size)
 {
 	size_t bytes;
 
-	return __builtin_mul_overflow(n, size, &bytes) ?
-		NULL :
-		early_realloc(p, bytes);
+	return __builtin_mul_overflow(n, size, &bytes)
+		       ? NULL
+		       : early_realloc(p, bytes);
 }
 
 static void *early_memalign(size_t align, size_t size)
@@ -162,19 +159,19 @@ static void *must(const char *name)
 	return p;
 }
 
-#define STUB_HEAP(result, name, params, args)                                  \
-	static result first_##name params                                      \
-	{                                                                      \
-		if (resolving)                                                 \
-			return early_##name args;                              \
-		real.name = (result(*) params)must(#name);                     \
-		return real.name args;                                         \
+#define STUB_HEAP(result, name, params, args)              \
+	static result first_##name params                  \
+	{                                                  \
+		if (resolving)                             \
+			return early_##name args;          \
+		real.name = (result(*) params)must(#name); \
+		return real.name args;                     \
 	}
-#define STUB_LIFE(result, name, params, args)                                  \
-	static result first_##name params                                      \
-	{                                                                      \
-		real.name = (result(*) params)must(#name);                     \
-		return real.name args;                                         \
+#define STUB_LIFE(result, name, params, args)              \
+	static result first_##name params                  \
+	{                                                  \
+		real.name = (result(*) params)must(#name); \
+		return real.name args;                     \
 	}
 REAL_HEAP(STUB_HEAP)
 REAL_LIFE(STUB_LIFE)
@@ -184,8 +181,8 @@ struct real real = { REAL_LIST(REAL_FIRST) };
 
 void real_resolve_all(void)
 {
-#define RESOLVE(result, name, params, args)                                    \
-	if (real.name == first_##name)                                         \
+#define RESOLVE(result, name, params, args) \
+	if (real.name == first_##name)      \
 		real.name = (result(*) params)must(#name);
 	REAL_LIST(RESOLVE)
 	/* Since glibc 2.34. A failing lookup leaves a message for dlerror(),

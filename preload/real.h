@@ -15,27 +15,30 @@
 #ifndef REAL_H
 #define REAL_H
 
+#include <dlfcn.h>
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <unistd.h>
 
 #include "pp.h"
 
 /* The malloc family. While the calling thread is inside dlsym these serve from
  * a static buffer: real_is_early(). */
-#define REAL_HEAP(X)                                                           \
-	X(void *, malloc, (size_t size), (size))                               \
-	X(void *, calloc, (size_t n, size_t size), (n, size))                  \
-	X(void *, realloc, (void *p, size_t size), (p, size))                  \
-	X(void, free, (void *p), (p))                                          \
-	X(void *, reallocarray, (void *p, size_t n, size_t size),              \
-		(p, n, size))                                                  \
-	X(void *, memalign, (size_t align, size_t size), (align, size))        \
-	X(void *, aligned_alloc, (size_t align, size_t size), (align, size))   \
-	X(int, posix_memalign, (void **ret, size_t align, size_t size),        \
-		(ret, align, size))                                            \
-	X(void *, valloc, (size_t size), (size))                               \
-	X(void *, pvalloc, (size_t size), (size))                              \
+#define REAL_HEAP(X)                                                         \
+	X(void *, malloc, (size_t size), (size))                             \
+	X(void *, calloc, (size_t n, size_t size), (n, size))                \
+	X(void *, realloc, (void *p, size_t size), (p, size))                \
+	X(void, free, (void *p), (p))                                        \
+	X(void *, reallocarray, (void *p, size_t n, size_t size),            \
+		(p, n, size))                                                \
+	X(void *, memalign, (size_t align, size_t size), (align, size))      \
+	X(void *, aligned_alloc, (size_t align, size_t size), (align, size)) \
+	X(int, posix_memalign, (void **ret, size_t align, size_t size),      \
+		(ret, align, size))                                          \
+	X(void *, valloc, (size_t size), (size))                             \
+	X(void *, pvalloc, (size_t size), (size))                            \
 	X(size_t, malloc_usable_size, (void *p), (p))
 
 /* Everything else. (C11's thrd_t is pthread_t; <threads.h> would find
@@ -45,19 +48,23 @@
 		(pthread_t * t, const pthread_attr_t *attr,                    \
 			void *(*start)(void *), void *arg),                    \
 		(t, attr, start, arg))                                         \
-	X(int, thrd_create, (pthread_t * t, int (*start)(void *), void *arg),       \
+	X(int, thrd_create, (pthread_t * t, int (*start)(void *), void *arg),  \
 		(t, start, arg))                                               \
 	X(int, sigaction,                                                      \
 		(int sig, const struct sigaction *act, struct sigaction *old), \
 		(sig, act, old))                                               \
+	X(sighandler_t, signal, (int sig, sighandler_t handler),               \
+		(sig, handler))                                                \
+	X(sighandler_t, sysv_signal, (int sig, sighandler_t handler),          \
+		(sig, handler))                                                \
+	X(sighandler_t, sigset, (int sig, sighandler_t handler),               \
+		(sig, handler))                                                \
 	X(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old),     \
 		(how, set, old))                                               \
 	X(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), \
 		(how, set, old))                                               \
 	X(void, _exit, (int status), (status))                                 \
 	X(void, _Exit, (int status), (status))                                 \
-	X(void, quick_exit, (int status), (status))                            \
-	X(void, pthread_exit, (void *result), (result))                        \
 	X(int, execve,                                                         \
 		(const char *path, char *const argv[], char *const envp[]),    \
 		(path, argv, envp))                                            \
@@ -79,7 +86,19 @@
 			char *const envp[]),                                   \
 		(pid, file, actions, attr, argv, envp))                        \
 	X(void *, dlopen, (const char *path, int mode), (path, mode))          \
-	X(int, dlclose, (void *handle), (handle))
+	X(void *, dlmopen, (Lmid_t space, const char *path, int mode),         \
+		(space, path, mode))                                           \
+	X(int, dlclose, (void *handle), (handle))                              \
+	X(int, setuid, (uid_t id), (id))                                       \
+	X(int, setgid, (gid_t id), (id))                                       \
+	X(int, seteuid, (uid_t id), (id))                                      \
+	X(int, setegid, (gid_t id), (id))                                      \
+	X(int, setreuid, (uid_t r, uid_t e), (r, e))                           \
+	X(int, setregid, (gid_t r, gid_t e), (r, e))                           \
+	X(int, setresuid, (uid_t r, uid_t e, uid_t s), (r, e, s))              \
+	X(int, setresgid, (gid_t r, gid_t e, gid_t s), (r, e, s))              \
+	X(int, setgroups, (size_t n, const gid_t *list), (n, list))            \
+	X(int, initgroups, (const char *user, gid_t group), (user, group))
 
 #define REAL_LIST(X) REAL_HEAP(X) REAL_LIFE(X)
 

@@ -7,6 +7,7 @@
  */
 #include "pp.h"
 
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "live.h"
@@ -18,6 +19,7 @@
 #include "sys.h"
 #include "threads.h"
 #include "unwind.h"
+#include "unwind_libunwind.h"
 
 /* One sample on its way. */
 struct capture {
@@ -91,8 +93,12 @@ static bool walk(struct capture *c, const struct thread_state *t,
 	c->frames = threads_scratch(c->s, c->slot, level);
 	if (!c->frames)
 		return false;
-	c->depth = unwind(c->s, regs, exact, bounds, c->frames,
-		c->s->settings.max_depth, &end);
+	if (level == 0 && c->s->settings.unwinder == UNWINDER_LIBUNWIND)
+		c->depth = unwind_libunwind(c->s, regs, bounds, c->frames,
+			c->s->settings.max_depth, &end);
+	else
+		c->depth = unwind(c->s, regs, exact, bounds, c->frames,
+			c->s->settings.max_depth, &end);
 	mark_end(c, end);
 	return true;
 }
@@ -113,7 +119,8 @@ static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
 	};
 
 	key->kind = ROW_CPU;
-	(void)sys_call2(SYS_prctl, PR_GET_NAME, key->thread); /* zero padded */
+	if (!key->thread[0]) /* zero padded by the kernel */
+		(void)sys_call2(SYS_prctl, PR_GET_NAME, key->thread);
 	r.row = rows_intern(c->s, key);
 	ring_push(c->s, &r, c->slot, in_handler);
 }
@@ -185,7 +192,7 @@ void sample_cpu(const ucontext_t *uc, unsigned overrun)
 }
 
 void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
-	uint64_t periods)
+	uint64_t periods, const struct sample_thread *of)
 {
 	struct thread_state *t = thread_state_get();
 	struct session *s = t && periods ? process_session() : NULL;
@@ -203,7 +210,10 @@ void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
 	c.frames = frames;
 	c.depth = start ? 2 : 1;
 	key.stack = intern(&c);
-	key.tid = s->settings.tid ? t->tid : 0;
+	if (s->settings.tid)
+		key.tid = of ? of->tid : t->tid;
+	if (of)
+		memcpy(key.thread, of->name, sizeof(key.thread));
 	session_count(s,
 		leaf == FRAME_THREAD_END ? STAT_CPU_THREAD_END
 					 : STAT_CPU_UNSEEN,

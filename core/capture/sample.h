@@ -19,10 +19,17 @@
  * signal interrupted. Handler of the timer signal, all signals blocked. */
 void sample_cpu(const ucontext_t *uc, unsigned overrun) PP_ANY;
 
+/* Another thread, on whose account something is charged. */
+struct sample_thread {
+	uint32_t tid;
+	char name[16]; /* zero padded */
+};
+
 /* Charge `periods` periods of CPU time to a one-step stack: `leaf` (synthetic)
- * on top of `start` (0 = none). At thread and process end. */
+ * on top of `start` (0 = none). `of` is the thread that used it; NULL = the
+ * caller. At thread and process end. */
 void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
-	uint64_t periods) PP_ANY;
+	uint64_t periods, const struct sample_thread *of) PP_ANY;
 
 /*
  * The mean-R exponential sampler decided to record an allocation: `p` of

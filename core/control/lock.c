@@ -15,8 +15,8 @@ void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 		.tv_nsec = (long)(ns % 1000000000u),
 	};
 
-	(void)sys_call4(SYS_futex, word, FUTEX_WAIT_PRIVATE, value,
-		ns ? &ts : NULL);
+	(void)sys_call4(
+		SYS_futex, word, FUTEX_WAIT_PRIVATE, value, ns ? &ts : NULL);
 }
 
 void futex_wake_all(_Atomic uint32_t *word)

@@ -13,7 +13,8 @@ void *own_stack_map(size_t extra, void **ret_top)
 
 	if (!base)
 		return NULL;
-	(void)sys_mprotect(base, PP_PAGE, PROT_NONE); /* a guard, if it can be */
+	(void)sys_mprotect(
+		base, PP_PAGE, PROT_NONE); /* a guard, if it can be */
 	*ret_top = base + OWN_STACK_BYTES;
 	return base;
 }

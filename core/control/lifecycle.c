@@ -1,0 +1,301 @@
+/*
+ * lifecycle.c - see lifecycle.h.
+ */
+#include "pp.h"
+
+#include <stdatomic.h>
+#include <sys/auxv.h>
+
+#include "flush.h"
+#include "helper.h"
+#include "lifecycle.h"
+#include "lock.h"
+#include "own_stack.h"
+#include "process.h"
+#include "reporter.h"
+#include "reports.h"
+#include "sys.h"
+#include "thread_state.h"
+#include "threads.h"
+#include "timers.h"
+#include "window.h"
+
+enum phase { RUNNING, FINISHING, FINISHED };
+
+static _Atomic uint32_t phase;
+static const struct live_copy *live_at_exit;
+
+bool lifecycle_is_ours(void)
+{
+	return process_generation() != 0 &&
+	       (uint32_t)sys_getpid() == process.pid;
+}
+
+static bool wants(enum profile_kind kind)
+{
+	return (process.settings.profiles & PROFILE_BIT(kind)) != 0;
+}
+
+/* --- start ---------------------------------------------------------------- */
+
+static void begin_recording(enum timers_from from)
+{
+	uint32_t kinds = process.settings.profiles;
+
+	if (process.settings.toggle_signal)
+		kinds &= ~PROFILE_BIT(PROFILE_CPU);
+	atomic_store(&process.enabled, kinds);
+	if (process_records(PROFILE_CPU))
+		timers_begin(from);
+}
+
+/*
+ * The main thread's stack: up to the random bytes that the kernel put above the
+ * first frame; down to what is sure to be its own, whatever the limit is.
+ */
+#define MAIN_STACK_SURE (1u << 20)
+
+static void note_main_stack(void)
+{
+	uint64_t top = getauxval(AT_RANDOM) & ~UINT64_C(15);
+
+	if (sys_getpid() != sys_gettid() || top <= MAIN_STACK_SURE)
+		return;
+	thread_state.stack_lo = top - MAIN_STACK_SURE;
+	thread_state.stack_hi = top;
+}
+
+void lifecycle_start(int timer_signal)
+{
+	if (process.settings.cpu_hz)
+		process.cpu_period_ns = 1000000000u / process.settings.cpu_hz;
+	note_main_stack();
+	helper_init();
+	timers_init(timer_signal);
+	begin_recording(TIMERS_FROM_NOW);
+	flush_start();
+}
+
+/* --- end ------------------------------------------------------------------ */
+
+void lifecycle_copy_live(void)
+{
+	struct session *s = process_session_peek();
+
+	if (lifecycle_is_ours() && s &&
+		(process.settings.profiles & PROFILE_HEAP_FAMILY) &&
+		atomic_load(&phase) == RUNNING)
+		live_at_exit = report_copy_live(s);
+}
+
+static void finish(void *unused)
+{
+	struct session *s;
+	uint32_t kinds = process.settings.profiles;
+
+	(void)unused;
+	reporter_hold();
+	flush_stop();
+	reporter_serve_pending();
+	if (process.settings.toggle_signal) {
+		window_close();
+		kinds &= ~PROFILE_BIT(PROFILE_CPU);
+	} else if (wants(PROFILE_CPU)) {
+		timers_end();
+	}
+	/* From here on nothing is recorded that no report would show. */
+	atomic_store(&process.enabled, 0);
+	atomic_store(&process.closed, 1);
+	reports_write(kinds, REPORT_EXIT, live_at_exit);
+	s = process_session_peek();
+	if (s) {
+		atomic_store(&s->state, SESSION_FINAL);
+		session_unlink(s);
+	}
+}
+
+static void wait_until_finished(void)
+{
+	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + REPORTS_PATIENCE_NS;
+	uint64_t now;
+
+	while (atomic_load(&phase) == FINISHING) {
+		now = sys_clock_ns(CLOCK_MONOTONIC);
+		if (now >= end)
+			return;
+		futex_wait(&phase, FINISHING, end - now);
+	}
+}
+
+void lifecycle_finish(void)
+{
+	uint32_t running = RUNNING;
+	sys_sigset old;
+
+	if (!lifecycle_is_ours() || process.settings.profiles == 0)
+		return;
+	if (!atomic_compare_exchange_strong(&phase, &running, FINISHING)) {
+		wait_until_finished();
+		return;
+	}
+	sys_block_signals(&old);
+	own_stack_run(finish, NULL);
+	atomic_store(&phase, FINISHED);
+	futex_wake_all(&phase);
+	sys_restore_signals(&old);
+}
+
+void lifecycle_exec_begin(void)
+{
+	lifecycle_finish();
+}
+
+void lifecycle_exec_failed(void)
+{
+	uint32_t finished = FINISHED;
+	struct session *s;
+
+	if (!lifecycle_is_ours() ||
+		!atomic_compare_exchange_strong(&phase, &finished, FINISHING))
+		return;
+	reports_withdraw();
+	s = process_session_peek();
+	if (s)
+		atomic_store(&s->state, SESSION_READY);
+	atomic_store(&process.closed, 0);
+	begin_recording(TIMERS_ALL_NOW);
+	atomic_store(&phase, RUNNING);
+	reporter_release();
+	if (atomic_load(&phase) == RUNNING)
+		flush_start();
+}
+
+/* --- threads -------------------------------------------------------------- */
+
+/*
+ * Between these bounds the unwinder reads without probing, so they must be
+ * mapped for as long as the thread lives. glibc puts the thread's control block
+ * at the upper end of its stack; the guard and what lies above the control
+ * block are left out generously.
+ */
+#define STACK_MARGIN (64u * 1024)
+
+static void note_stack(size_t stack_bytes)
+{
+	uint64_t top = (uint64_t)(uintptr_t)arch_thread_pointer();
+
+	if (stack_bytes <= 2 * STACK_MARGIN)
+		return;
+	thread_state.stack_lo = top - stack_bytes + STACK_MARGIN;
+	thread_state.stack_hi = top;
+}
+
+void lifecycle_thread_begin(uint64_t start_pc, size_t stack_bytes)
+{
+	note_stack(stack_bytes);
+	if (wants(PROFILE_CPU))
+		timers_thread_begin(start_pc);
+}
+
+void lifecycle_thread_end(void)
+{
+	struct session *s = process_session_peek();
+
+	if (wants(PROFILE_CPU))
+		timers_thread_end();
+	/* Before the generation test: the slot of a forked child's parent. */
+	if (s && thread_state.generation == process_generation() &&
+		thread_state.slot) {
+		threads_release(s, thread_state.slot);
+		thread_state.slot = 0;
+	}
+}
+
+/* --- fork ----------------------------------------------------------------- */
+
+#define GATE_PATIENCE_NS UINT64_C(1000000000)
+
+/* The forking thread's mask; one fork at a time holds the gate. */
+static __thread sys_sigset mask_before_fork
+	__attribute__((tls_model("initial-exec")));
+static __thread bool fork_prepared __attribute__((tls_model("initial-exec")));
+static struct lock fork_lock;
+
+/* A sample that another thread is just taking would be half in the child. */
+static void close_gate(void)
+{
+	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + GATE_PATIENCE_NS;
+
+	atomic_store(&process.gate_closed, 1);
+	while (atomic_load(&process.handlers) != 0 &&
+		sys_clock_ns(CLOCK_MONOTONIC) < end)
+		(void)sys_call0(SYS_sched_yield);
+}
+
+void lifecycle_fork_prepare(void)
+{
+	fork_prepared = lifecycle_is_ours();
+	if (!fork_prepared)
+		return;
+	sys_block_signals(&mask_before_fork);
+	lock_take(&fork_lock);
+	reporter_hold();
+	reports_fork_lock();
+	timers_fork_lock();
+	close_gate();
+}
+
+void lifecycle_fork_parent(void)
+{
+	if (!fork_prepared)
+		return;
+	atomic_store(&process.gate_closed, 0);
+	timers_fork_unlock();
+	reports_fork_unlock();
+	reporter_release();
+	lock_drop(&fork_lock);
+	sys_restore_signals(&mask_before_fork);
+}
+
+void lifecycle_fork_child(void)
+{
+	bool window = window_is_open();
+
+	if (!fork_prepared)
+		return;
+	(void)process_reborn();
+	atomic_store(&fork_lock.word, 0);
+	atomic_store(&phase, RUNNING);
+	atomic_store(&process.closed, 0);
+	live_at_exit = NULL;
+	timers_forget();
+	reporter_reset();
+	reports_reset();
+	flush_reset();
+	begin_recording(TIMERS_FROM_BIRTH);
+	if (window) {
+		atomic_fetch_or(&process.enabled, PROFILE_BIT(PROFILE_CPU));
+		timers_begin(TIMERS_FROM_BIRTH);
+	}
+	flush_start();
+	sys_restore_signals(&mask_before_fork);
+}
+
+/* --- credentials ---------------------------------------------------------- */
+
+void lifecycle_creds_begin(void)
+{
+	if (!lifecycle_is_ours())
+		return;
+	reporter_hold();
+	flush_stop();
+}
+
+void lifecycle_creds_end(void)
+{
+	if (!lifecycle_is_ours())
+		return;
+	reporter_release();
+	if (atomic_load(&phase) == RUNNING)
+		flush_start();
+}

@@ -1,0 +1,47 @@
+/*
+ * lifecycle.h - the order in which things start, fork and end.
+ *
+ * preload/ calls these from its hooks; all of them test whether this process
+ * is ours (a vfork child runs in its parent's memory with another pid, and a
+ * child by raw fork is detached) and then do nothing. Context: PP_ANY unless
+ * said otherwise; errno is untouched.
+ */
+#ifndef LIFECYCLE_H
+#define LIFECYCLE_H
+
+#include "pp.h"
+
+/* This image is set up and the caller is not a vfork child in it. */
+bool lifecycle_is_ours(void) PP_ANY;
+
+/* Start recording. process.settings are read, process_start() is done;
+ * `timer_signal` has its handler (0 = no CPU profile). */
+void lifecycle_start(int timer_signal) PP_NORMAL;
+
+/* In-use values of now for the final reports: our ELF destructor. */
+void lifecycle_copy_live(void) PP_ANY;
+
+/* Write the final profiles, once; whoever comes second waits for the first, two
+ * seconds at most. From exit, _exit, quick_exit, a fatal signal. */
+void lifecycle_finish(void) PP_ANY;
+
+/* exec replaces this image: the same. When it failed, go on as if nothing had
+ * been written. */
+void lifecycle_exec_begin(void) PP_ANY;
+void lifecycle_exec_failed(void) PP_ANY;
+
+/* A thread starts (with its start routine) and ends. `stack_bytes` is the size
+ * of its stack, 0 = unknown. */
+void lifecycle_thread_begin(uint64_t start_pc, size_t stack_bytes) PP_ANY;
+void lifecycle_thread_end(void) PP_ANY;
+
+/* Around fork. `prepare` leaves all signals blocked until the other two. */
+void lifecycle_fork_prepare(void) PP_ANY;
+void lifecycle_fork_parent(void) PP_ANY;
+void lifecycle_fork_child(void) PP_ANY;
+
+/* Around a change of this process's credentials: no helper thread runs. */
+void lifecycle_creds_begin(void) PP_ANY;
+void lifecycle_creds_end(void) PP_ANY;
+
+#endif

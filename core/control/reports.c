@@ -1,0 +1,95 @@
+/*
+ * reports.c - see reports.h. Context: PP_ANY.
+ */
+#include "pp.h"
+
+#include "lock.h"
+#include "output.h"
+#include "own_stack.h"
+#include "process.h"
+#include "reports.h"
+#include "sys.h"
+
+static struct lock lock;
+static bool fork_holds;
+
+/* Names of the files of the last REPORT_EXIT set; "" = none. Under the lock. */
+static char exit_paths[PROFILE_KINDS][SETTINGS_PATH_MAX + 64];
+
+struct set {
+	uint32_t kinds;
+	enum report_occasion occasion;
+	const struct live_copy *live;
+};
+
+static void write_kind(
+	struct session *s, const struct set *set, enum profile_kind kind)
+{
+	struct report_request request = {
+		.kind = kind,
+		.occasion = set->occasion,
+		.live = set->live,
+		.own_process = true,
+	};
+	bool last = set->occasion == REPORT_EXIT;
+
+	/* Failures are logged there, and there is no one else to tell. */
+	(void)report_write(s, &request, last ? exit_paths[kind] : NULL,
+		last ? sizeof(exit_paths[kind]) : 0);
+}
+
+static void write_set(void *arg)
+{
+	const struct set *set = arg;
+	struct session *s = process_session_peek();
+
+	for (unsigned kind = 0; s && kind < PROFILE_KINDS; kind++) {
+		if (set->occasion == REPORT_EXIT)
+			exit_paths[kind][0] = '\0';
+		if (set->kinds & PROFILE_BIT(kind))
+			write_kind(s, set, (enum profile_kind)kind);
+	}
+}
+
+void reports_write(uint32_t kinds, enum report_occasion occasion,
+	const struct live_copy *live)
+{
+	struct set set = { kinds & process.settings.profiles, occasion, live };
+	sys_sigset old;
+
+	if (!set.kinds || !process_session_peek())
+		return;
+	sys_block_signals(&old);
+	if (lock_take_for(&lock, REPORTS_PATIENCE_NS)) {
+		own_stack_run(write_set, &set);
+		lock_drop(&lock);
+	}
+	sys_restore_signals(&old);
+}
+
+void reports_withdraw(void)
+{
+	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++) {
+		if (exit_paths[kind][0])
+			(void)sys_unlink(exit_paths[kind]);
+		exit_paths[kind][0] = '\0';
+	}
+}
+
+void reports_fork_lock(void)
+{
+	fork_holds = lock_take_for(&lock, REPORTS_PATIENCE_NS);
+}
+
+void reports_fork_unlock(void)
+{
+	if (fork_holds)
+		lock_drop(&lock);
+}
+
+void reports_reset(void)
+{
+	atomic_store(&lock.word, 0);
+	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)
+		exit_paths[kind][0] = '\0';
+}

@@ -1,0 +1,30 @@
+/*
+ * reports.h - writing the profiles of this process, one set at a time.
+ *
+ * Whoever writes holds the report lock with all signals blocked and runs on a
+ * stack of ours. Context: PP_ANY.
+ */
+#ifndef REPORTS_H
+#define REPORTS_H
+
+#include "pp.h"
+
+#include "report.h"
+
+/* Write the kinds of the mask that were asked for in the settings. `live` may
+ * be NULL. Gives up silently when another set takes over two seconds. */
+void reports_write(uint32_t kinds, enum report_occasion occasion,
+	const struct live_copy *live) PP_ANY;
+
+/* Delete the files that the last REPORT_EXIT set made: an exec that failed. */
+void reports_withdraw(void) PP_ANY;
+
+/* Around fork: no file of ours is open. In the child, free again. */
+void reports_fork_lock(void) PP_ANY;
+void reports_fork_unlock(void) PP_ANY;
+void reports_reset(void) PP_ANY;
+
+/* How long anything waits for a report before it goes on without. */
+#define REPORTS_PATIENCE_NS UINT64_C(2000000000)
+
+#endif

@@ -1,0 +1,575 @@
+/*
+ * timers.c - see timers.h. Context: PP_ANY.
+ *
+ * Accounts. `covered_ns` is the CPU time of the counted threads: while a thread
+ * lives the periods recorded for it, once it is settled exactly what its clock
+ * says. So process clock - covered is what nobody has counted, with an error of
+ * a period for each living thread, and without error when all are settled.
+ */
+#include "pp.h"
+
+#include <errno.h>
+#include <sys/utsname.h>
+
+#include "fmt.h"
+#include "process.h"
+#include "registry.h"
+#include "sample.h"
+#include "sys.h"
+#include "thread_state.h"
+#include "timers.h"
+#include "unwind.h"
+
+#define PROCESS_TIMER_PERIOD_NS 1000000000u
+#define CHECK_EVERY 100u /* samples between looks for unseen threads */
+#define MOST_HELPERS 4u
+
+static int timer_signal;
+static _Atomic bool counting;
+static _Atomic uint64_t covered_ns;
+static _Atomic uint64_t forgiven_ns; /* unseen at the last scan */
+static uint64_t process_base_ns;
+static int process_timer = -1;
+static _Atomic uint32_t samples_seen;
+static _Atomic uint32_t helpers[MOST_HELPERS]; /* tids */
+
+static uint64_t thread_clock_ns(uint32_t tid)
+{
+	return sys_clock_ns(sys_thread_cpu_clock((int)tid));
+}
+
+/* --- kernel timers -------------------------------------------------------- */
+
+/* The index in the low half, 0 = the process's timer; the generation above. */
+static uint64_t value_of(const struct counted_thread *t)
+{
+	return t->index | (uint64_t)atomic_load(&t->generation) << 32;
+}
+
+static struct timespec timespec_of(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
+		.tv_nsec = (long)(ns % 1000000000u) };
+}
+
+/* A timer on `clock` whose signal goes to thread `tid` (0 = the process).
+ * Returns its id or -errno. */
+static int create_timer(int clock, uint32_t tid, uint64_t value)
+{
+	struct sigevent event = {
+		.sigev_signo = timer_signal,
+		.sigev_notify = tid ? SIGEV_THREAD_ID : SIGEV_SIGNAL,
+	};
+	int id, err;
+
+	event.sigev_value.sival_ptr = (void *)(uintptr_t)value;
+	event._sigev_un._tid = (int)tid;
+	err = (int)sys_call3(SYS_timer_create, clock, &event, &id);
+	return err ? err : id;
+}
+
+static void set_timer(int id, int flags, uint64_t first, uint64_t period)
+{
+	struct itimerspec when = { .it_value = timespec_of(first),
+		.it_interval = timespec_of(period) };
+
+	(void)sys_call4(SYS_timer_settime, id, flags, &when, NULL);
+}
+
+static void delete_timer(int id)
+{
+	if (id >= 0)
+		(void)sys_call1(SYS_timer_delete, id);
+}
+
+/* --- one thread's account (registry locked) ------------------------------- */
+
+static uint64_t random_below(uint64_t n)
+{
+	struct thread_state *self = thread_state_get();
+
+	return self ? thread_random(self) % n : n / 2;
+}
+
+/* Give t a timer for its next expiry. Those before now are not fired one by
+ * one: they are settled with the residual. */
+static void set_going(struct counted_thread *t, uint64_t now)
+{
+	uint64_t period = process.cpu_period_ns, next = t->first_ns;
+	uint32_t tid = atomic_load(&t->tid);
+	int id;
+
+	if (next <= now)
+		next += ((now - next) / period + 1) * period;
+	id = create_timer(sys_thread_cpu_clock((int)tid), tid, value_of(t));
+	if (id < 0)
+		/* All its time will be a residual. */
+		process_count(STAT_TIMER_FAILED, 1);
+	atomic_store(&t->timer, id < 0 ? -1 : id);
+	if (id >= 0)
+		set_timer(id, TIMER_ABSTIME, next, period);
+}
+
+/* Count t from `base` on its CPU clock. */
+static void arm(struct counted_thread *t, uint64_t base, uint64_t now)
+{
+	t->base_ns = base;
+	t->first_ns = base + 1 + random_below(process.cpu_period_ns);
+	atomic_store(&t->recorded, 0);
+	set_going(t, now);
+}
+
+/* Stop counting t; returns the periods that are due and not recorded. */
+static uint64_t disarm(struct counted_thread *t)
+{
+	uint64_t period = process.cpu_period_ns, due = 0, recorded, now;
+
+	if (t->first_ns == 0)
+		return 0; /* was not being counted */
+	delete_timer(atomic_exchange(&t->timer, -1));
+	recorded = atomic_load(&t->recorded);
+	now = thread_clock_ns(atomic_load(&t->tid));
+	if (now) {
+		atomic_fetch_add(
+			&covered_ns, now - t->base_ns - recorded * period);
+		if (now >= t->first_ns)
+			due = 1 + (now - t->first_ns) / period;
+	}
+	t->first_ns = 0;
+	return due > recorded ? due - recorded : 0;
+}
+
+static void charge(
+	uint64_t start_pc, uint64_t periods, const struct sample_thread *of)
+{
+	struct session *s = periods ? process_session() : NULL;
+	frame_t start = s && start_pc ? unwind_frame_of(s, start_pc, true) : 0;
+
+	sample_cpu_synthetic(FRAME_THREAD_END, start, periods, of);
+}
+
+static void read_name(uint32_t tid, struct sample_thread *ret)
+{
+	char path[48];
+	long n = 0;
+	int fd;
+
+	*ret = (struct sample_thread){ .tid = tid };
+	(void)fmt(path, sizeof(path), "/proc/self/task/%u/comm", tid);
+	fd = sys_open(path, O_RDONLY, 0);
+	if (fd >= 0) {
+		n = sys_read(fd, ret->name, sizeof(ret->name));
+		(void)sys_close(fd);
+	}
+	/* A newline ends it; the kernel's names have at most 15 characters. */
+	ret->name[n > 0 ? n - 1 : 0] = '\0';
+}
+
+/* Settle the account of another thread, or of the caller. */
+static void settle(struct counted_thread *t)
+{
+	uint32_t tid = atomic_load(&t->tid);
+	uint64_t rest = disarm(t);
+	struct sample_thread of;
+
+	if (!rest)
+		return;
+	read_name(tid, &of);
+	charge(t->start_pc, rest, &of);
+}
+
+/* --- threads we did not see start ----------------------------------------- */
+
+static bool is_helper(uint32_t tid)
+{
+	for (unsigned i = 0; i < MOST_HELPERS; i++) {
+		if (atomic_load(&helpers[i]) == tid)
+			return true;
+	}
+	return false;
+}
+
+static void found(uint32_t tid, bool from_now)
+{
+	struct counted_thread *t = registry_find(tid);
+	uint64_t now;
+
+	if (!t && !is_helper(tid))
+		t = registry_add(tid);
+	if (!t || t->first_ns)
+		return;
+	now = thread_clock_ns(tid);
+	if (now)
+		arm(t, from_now ? now : 0, now);
+	else
+		registry_remove(t); /* gone meanwhile */
+}
+
+struct directory_entry { /* as getdents64 gives it */
+	uint64_t inode;
+	int64_t off;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+static uint32_t number(const char *s)
+{
+	uint32_t n = 0;
+
+	while (*s >= '0' && *s <= '9')
+		n = n * 10 + (uint32_t)(*s++ - '0');
+	return *s ? 0 : n;
+}
+
+/* Registry locked. Small buffer: this may run on an alternate stack. */
+static void scan(bool from_now)
+{
+	_Alignas(8) char buf[1024];
+	int fd = sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
+	long n;
+
+	if (fd < 0)
+		return;
+	while ((n = sys_call3(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < n;) {
+			const struct directory_entry *e = (const void *)(buf +
+									 at);
+			uint32_t tid = number(e->name);
+
+			if (tid)
+				found(tid, from_now);
+			at += e->length;
+		}
+	}
+	(void)sys_close(fd);
+}
+
+/* Threads that ended without us: by exit(2), or found by a scan. */
+static void sweep(void)
+{
+	uint32_t n = registry_size();
+
+	for (uint32_t i = 1; i <= n; i++) {
+		struct counted_thread *t = registry_at(i);
+		uint32_t tid = atomic_load(&t->tid);
+
+		if (!tid || thread_clock_ns(tid) != 0)
+			continue;
+		(void)disarm(t);
+		registry_remove(t);
+	}
+}
+
+/* CPU time of the process that no account explains. */
+static uint64_t unseen_ns(uint64_t process_ns)
+{
+	uint64_t total = process_ns - process_base_ns;
+	uint64_t covered = atomic_load(&covered_ns);
+
+	return total > covered ? total - covered : 0;
+}
+
+static bool too_much_unseen(uint64_t *ret_unseen)
+{
+	uint64_t now = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	uint64_t unseen = unseen_ns(now);
+	uint64_t slack = (registry_count() + 2) * process.cpu_period_ns;
+
+	*ret_unseen = unseen;
+	return unseen >
+	       atomic_load(&forgiven_ns) + slack + (now - process_base_ns) / 50;
+}
+
+/* In the handler. Does nothing when another thread is at it. */
+static void look_for_unseen(void)
+{
+	uint64_t unseen;
+
+	if (!too_much_unseen(&unseen) || !registry_try_lock())
+		return;
+	scan(false);
+	sweep();
+	atomic_store(&forgiven_ns, unseen);
+	registry_unlock();
+}
+
+/*
+ * If only threads run that we do not know, no handler of ours ever does. A
+ * timer on the process's clock finds them: from Linux 6.4 on its signal goes to
+ * the thread that runs. Before, it went to the main thread and could end a
+ * sleep there with EINTR: then it is not used, and such time is unseen.
+ */
+static bool signal_finds_running_thread(void)
+{
+	struct utsname u;
+	unsigned major = 0, minor = 0;
+	const char *s = u.release;
+
+	if (sys_call1(SYS_uname, &u) != 0)
+		return false;
+	while (*s >= '0' && *s <= '9')
+		major = major * 10 + (unsigned)(*s++ - '0');
+	for (s += *s == '.'; *s >= '0' && *s <= '9'; s++)
+		minor = minor * 10 + (unsigned)(*s - '0');
+	return major > 6 || (major == 6 && minor >= 4);
+}
+
+static void start_process_timer(void)
+{
+	if (!signal_finds_running_thread())
+		return;
+	process_timer = create_timer(CLOCK_PROCESS_CPUTIME_ID, 0, 0);
+	if (process_timer >= 0)
+		set_timer(process_timer, 0, PROCESS_TIMER_PERIOD_NS,
+			PROCESS_TIMER_PERIOD_NS);
+}
+
+/* --- the handler ---------------------------------------------------------- */
+
+/* Whose timer was it? Books the expiries; false for a timer that is gone. */
+static bool book(const siginfo_t *info, uint64_t periods)
+{
+	uint64_t value = (uintptr_t)info->si_value.sival_ptr;
+	struct counted_thread *t = registry_at((uint32_t)value);
+
+	if (!t || atomic_load(&t->generation) != value >> 32 ||
+		atomic_load(&t->timer) != info->si_timerid)
+		return false;
+	atomic_fetch_add(&t->recorded, periods);
+	atomic_fetch_add(&covered_ns, periods * process.cpu_period_ns);
+	return true;
+}
+
+/* All but the sample itself, behind the fork gate: see process.handlers. */
+static void expired(siginfo_t *info, const ucontext_t *uc)
+{
+	unsigned overrun = (unsigned)PP_MAX(info->si_overrun, 0);
+
+	if (info->si_value.sival_ptr && book(info, 1 + (uint64_t)overrun))
+		sample_cpu(uc, overrun);
+	if (!info->si_value.sival_ptr ||
+		atomic_fetch_add(&samples_seen, 1) % CHECK_EVERY == 0)
+		look_for_unseen();
+}
+
+void timers_handler(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	/* Anything else than our timers has no meaning to anybody. */
+	if (info->si_code != SI_TIMER || !process_records(PROFILE_CPU) ||
+		process_generation() == 0)
+		return;
+	atomic_fetch_add(&process.handlers, 1);
+	/* Nothing is lost behind a closed gate: what is not booked is still due
+	 * when the thread ends. */
+	if (!atomic_load(&process.gate_closed))
+		expired(info, context);
+	atomic_fetch_sub(&process.handlers, 1);
+}
+
+/* --- beginning and ending ------------------------------------------------- */
+
+void timers_init(int sig)
+{
+	timer_signal = sig;
+}
+
+static void move_locked(int sig)
+{
+	uint32_t n = registry_size();
+
+	timer_signal = sig;
+	for (uint32_t i = 1; i <= n; i++) {
+		struct counted_thread *t = registry_at(i);
+
+		if (!atomic_load(&t->tid) || !t->first_ns)
+			continue;
+		delete_timer(atomic_exchange(&t->timer, -1));
+		set_going(t, thread_clock_ns(atomic_load(&t->tid)));
+	}
+	if (process_timer >= 0) {
+		delete_timer(process_timer);
+		start_process_timer();
+	}
+}
+
+void timers_move(int sig)
+{
+	sys_sigset old;
+
+	sys_block_signals(&old);
+	registry_lock();
+	move_locked(sig);
+	registry_unlock();
+	sys_restore_signals(&old);
+}
+
+static void begin_locked(enum timers_from from)
+{
+	struct thread_state *self = thread_state_get();
+	struct counted_thread *t;
+	uint64_t now;
+
+	process_base_ns = from == TIMERS_FROM_BIRTH
+				  ? 0
+				  : sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	atomic_store(&covered_ns, 0);
+	atomic_store(&forgiven_ns, 0);
+	atomic_store(&counting, true);
+	if (from == TIMERS_ALL_NOW) {
+		scan(true);
+	} else if (self) {
+		t = registry_find(self->tid);
+		if (!t)
+			t = registry_add(self->tid);
+		now = thread_clock_ns(self->tid);
+		if (t)
+			arm(t, from == TIMERS_FROM_BIRTH ? 0 : now, now);
+	}
+	start_process_timer();
+}
+
+void timers_begin(enum timers_from from)
+{
+	sys_sigset old;
+
+	sys_block_signals(&old);
+	registry_lock();
+	if (!atomic_load(&counting))
+		begin_locked(from);
+	registry_unlock();
+	sys_restore_signals(&old);
+}
+
+static void charge_unseen(uint64_t process_ns)
+{
+	uint64_t unseen = unseen_ns(process_ns), period = process.cpu_period_ns;
+
+	if (unseen <= (process_ns - process_base_ns) / 50)
+		return;
+	/* Rounded at random, so that the sum over many processes is right. */
+	sample_cpu_synthetic(FRAME_UNSEEN, 0,
+		(unseen + random_below(period)) / period, NULL);
+}
+
+static void end_locked(void)
+{
+	/* Read first: threads run on while their accounts are settled. */
+	uint64_t process_ns = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	uint32_t n = registry_size();
+
+	delete_timer(process_timer);
+	process_timer = -1;
+	for (uint32_t i = 1; i <= n; i++) {
+		struct counted_thread *t = registry_at(i);
+
+		if (atomic_load(&t->tid))
+			settle(t);
+	}
+	charge_unseen(process_ns);
+	atomic_store(&counting, false);
+}
+
+void timers_end(void)
+{
+	sys_sigset old;
+
+	sys_block_signals(&old);
+	registry_lock();
+	if (atomic_load(&counting))
+		end_locked();
+	registry_unlock();
+	sys_restore_signals(&old);
+}
+
+void timers_thread_begin(uint64_t start_pc)
+{
+	struct thread_state *self = thread_state_get();
+	struct counted_thread *t;
+	sys_sigset old;
+
+	if (!self)
+		return;
+	sys_block_signals(&old);
+	registry_lock();
+	t = registry_find(self->tid);
+	if (t) {
+		/* A vanished thread had this tid, or a scan was faster. */
+		(void)disarm(t);
+		registry_remove(t);
+	}
+	t = registry_add(self->tid);
+	if (t) {
+		t->start_pc = start_pc;
+		if (atomic_load(&counting))
+			arm(t, 0, thread_clock_ns(self->tid));
+	}
+	registry_unlock();
+	sys_restore_signals(&old);
+}
+
+void timers_thread_end(void)
+{
+	struct thread_state *self = thread_state_get();
+	struct counted_thread *t;
+	uint64_t rest = 0, start_pc = 0;
+	sys_sigset old;
+
+	if (!self)
+		return;
+	sys_block_signals(&old);
+	registry_lock();
+	t = registry_find(self->tid);
+	if (t) {
+		start_pc = t->start_pc;
+		rest = disarm(t);
+		registry_remove(t);
+	}
+	registry_unlock();
+	charge(start_pc, rest, NULL);
+	sys_restore_signals(&old);
+}
+
+void timers_helper_begin(void)
+{
+	uint32_t tid = (uint32_t)sys_gettid(), nobody;
+
+	for (unsigned i = 0; i < MOST_HELPERS; i++) {
+		nobody = 0;
+		if (atomic_compare_exchange_strong(&helpers[i], &nobody, tid))
+			return;
+	}
+}
+
+void timers_helper_end(void)
+{
+	uint32_t tid = (uint32_t)sys_gettid(), me;
+
+	if (atomic_load(&counting))
+		atomic_fetch_add(&covered_ns, thread_clock_ns(tid));
+	for (unsigned i = 0; i < MOST_HELPERS; i++) {
+		me = tid;
+		if (atomic_compare_exchange_strong(&helpers[i], &me, 0))
+			return;
+	}
+}
+
+void timers_forget(void)
+{
+	registry_reset();
+	atomic_store(&counting, false);
+	process_timer = -1; /* the parent's */
+	for (unsigned i = 0; i < MOST_HELPERS; i++)
+		atomic_store(&helpers[i], 0);
+}
+
+void timers_fork_lock(void)
+{
+	registry_lock();
+}
+
+void timers_fork_unlock(void)
+{
+	registry_unlock();
+}

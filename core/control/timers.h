@@ -1,0 +1,60 @@
+/*
+ * timers.h - CPU profiling: one timer per thread on its own CPU clock.
+ *
+ * The first expiry is uniform in (0, period] of the time that counts, so the
+ * expected number of expiries is CPU time / period for any lifetime. The kernel
+ * delivers expiries at clock ticks only; what is due but not delivered when a
+ * thread ends (or a window closes) is charged to its start routine under
+ * [thread end]. CPU time of the process that no counted thread used becomes
+ * [thread unseen].
+ *
+ * Context: PP_ANY. Calls block all signals themselves where that is needed.
+ */
+#ifndef TIMERS_H
+#define TIMERS_H
+
+#include <signal.h>
+
+#include "pp.h"
+
+/* The timers' signal, reserved in libc by the caller. From the constructor;
+ * nothing is armed yet. */
+void timers_init(int signal) PP_ANY;
+
+/* From when threads are counted. */
+enum timers_from {
+	TIMERS_FROM_BIRTH, /* a forked child: its one thread's whole life */
+	TIMERS_FROM_NOW,   /* process start: the calling thread, from now */
+	TIMERS_ALL_NOW,	   /* a window: all threads there are, from now */
+};
+
+/* The host wants the signal for itself: go on with another. */
+void timers_move(int signal) PP_ANY;
+
+/* Begin counting. Threads found later count from their birth. */
+void timers_begin(enum timers_from from) PP_ANY;
+
+/* End counting: settle every thread's account, name what was unseen. */
+void timers_end(void) PP_ANY;
+
+/* The calling thread has just been born, with this start routine. */
+void timers_thread_begin(uint64_t start_pc) PP_ANY;
+/* ... and is about to end. */
+void timers_thread_end(void) PP_ANY;
+
+/* A thread of ours that is not to be counted as the host's: at its start, and
+ * just before its end. */
+void timers_helper_begin(void) PP_ANY;
+void timers_helper_end(void) PP_ANY;
+
+/* A forked child: no timer is inherited. */
+void timers_forget(void) PP_ANY;
+
+/* Around fork: nobody else is changing the registry. */
+void timers_fork_lock(void) PP_ANY;
+void timers_fork_unlock(void) PP_ANY;
+
+/* The handler: SA_SIGINFO | SA_RESTART | SA_ONSTACK, every signal masked. */
+void timers_handler(int sig, siginfo_t *info, void *context) PP_ANY;
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * exec_env.h - PPROFC_FOLLOW=no: the environment for a program that is not to
+ * be profiled.
+ *
+ * The copy lies on the caller's stack, because this may be a vfork child, which
+ * must not allocate: it would do so in its parent. Only LD_PRELOAD differs, and
+ * only our own entry is taken out of it; the host's environ is never changed.
+ * Context: PP_ANY but for exec_env_start().
+ */
+#ifndef EXEC_ENV_H
+#define EXEC_ENV_H
+
+#include "pp.h"
+
+/* Find out our own name. From the constructor, for PPROFC_FOLLOW=no only. */
+void exec_env_start(void) PP_NORMAL;
+
+/* Bytes that a copy of envp without our entry takes; 0 = envp is right as it
+ * is. */
+size_t exec_env_bytes(char *const envp[]) PP_ANY;
+
+/* Make the copy in buf. */
+char *const *exec_env_copy(void *buf, char *const envp[]) PP_ANY;
+
+/* Replace the variable `envp` of a function by such a copy if needed. */
+#define EXEC_ENV(envp)                                               \
+	do {                                                         \
+		size_t exec_env_n = exec_env_bytes(envp);            \
+                                                                     \
+		if (exec_env_n)                                      \
+			envp = exec_env_copy(                        \
+				__builtin_alloca(exec_env_n), envp); \
+	} while (0)
+
+#endif
