@@ -14,6 +14,7 @@
 #include "symbols.h"
 
 #define FIRST_ROOM 1024u /* a power of two */
+#define SAME_MAX 1024u	 /* instances compared with each other */
 #define ADDRESS_MASK ((UINT64_C(1) << FRAME_MODULE_SHIFT) - 1)
 
 static const char *const synthetic_names[FRAME_SYNTHETICS] = {
@@ -57,25 +58,55 @@ static bool set_room(struct locations *l, uint32_t room)
 	return true;
 }
 
+/* Two threads may have made an instance of one segment at the same time. */
+static bool same_segment(const struct module *a, const struct module *b)
+{
+	return a && b && a->start == b->start && a->limit == b->limit &&
+	       a->file_offset == b->file_offset && a->kind == b->kind &&
+	       a->build_id_len == b->build_id_len &&
+	       a->path_len == b->path_len &&
+	       memcmp(a->build_id, b->build_id, sizeof(a->build_id)) == 0;
+}
+
+static void find_same(struct locations *l)
+{
+	uint32_t n = PP_MIN(l->mapping_count, SAME_MAX);
+
+	for (uint32_t i = 0; i < l->mapping_count; i++)
+		l->mappings[i].same_as = (uint16_t)i;
+	for (uint32_t i = 1; i < n; i++) {
+		const struct module *m = modules_get(l->session, i);
+
+		for (uint32_t k = 1; k < i; k++) {
+			if (same_segment(m, modules_get(l->session, k))) {
+				l->mappings[i].same_as = (uint16_t)k;
+				break;
+			}
+		}
+	}
+}
+
 int locations_init(struct locations *l, const struct session *s,
 	struct arena *arena, struct strings *strings, bool own_process,
 	bool embed)
 {
+	/* Instances made after this are in no row that we have. */
+	uint32_t modules = atomic_load_explicit(
+		&s->module_count, memory_order_acquire);
+
 	*l = (struct locations){ .session = s,
 		.arena = arena,
 		.strings = strings,
+		.mapping_count = PP_MIN(modules, MODULES_MAX) + 1,
 		.own_process = own_process,
 		.embed = embed,
 		.unknown_lo = UINT64_MAX };
-	/* Instances are 1 .. module_count; room for those a thread is making
-	 * while we look is not needed: their frames are not in our rows. */
-	l->mapping_count = atomic_load_explicit(
-				   &s->module_count, memory_order_acquire) +
-			   1;
-	l->mapping_count = PP_MIN(l->mapping_count, MODULES_MAX);
 	l->mappings = arena_alloc(
 		arena, l->mapping_count * sizeof(*l->mappings));
-	return l->mappings && set_room(l, FIRST_ROOM) ? 0 : -ENOMEM;
+	if (!l->mappings || !set_room(l, FIRST_ROOM))
+		return -ENOMEM;
+	find_same(l);
+	return 0;
 }
 
 /* Frames of modules we do not know count as module 0; so does an address just
@@ -93,6 +124,7 @@ static uint64_t key_of(const struct locations *l, frame_t frame)
 		m = modules_get(l->session, module);
 	if (!m || address - m->start >= m->limit - m->start)
 		module = 0;
+	module = l->mappings[module].same_as;
 	return frame_make(address, false, module);
 }
 

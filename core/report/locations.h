@@ -34,7 +34,7 @@ struct location {
 };
 
 struct mapping {
-	uint16_t module;
+	uint16_t same_as; /* the first instance of the same segment */
 	bool used, named, changed;
 };
 
