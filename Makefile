@@ -182,7 +182,7 @@ $B/lint/%.ok: %.c .clang-tidy Makefile $(wildcard */*.h */*/*.h) \
 	$Qtouch $@
 
 lint: $(LINT) all ## format, clang, clang-tidy, cppcheck, shellcheck, mandoc
-	$Qscripts/lint $B
+	$Qscripts/lint
 demo: all ## build, profile a real program, show it with go tool pprof
 	$Qscripts/demo $B
 bench: tests ## overhead beside jemalloc, tcmalloc, gperftools, heaptrack

@@ -147,12 +147,15 @@ def bindings_of_each_exported_name_reach_us():
     source = "".join(f"extern char {n}[] __attribute__((weak));\n"
                      for n in names)
     source += "char *volatile all[] = {" + ", ".join(names) + "};\n"
-    source += "int main(void) { return 0; }\n"
     with lib.Directory() as directory:
-        program = compile_c(directory, "all", source, "-fPIC", "-fno-builtin")
+        library = compile_c(directory, "liball.so", source, "-shared", "-fPIC",
+                            "-fno-builtin")
+        program = compile_c(directory, "program",
+                            "int main(void) { return 0; }\n",
+                            "-Wl,--no-as-needed", str(library))
         found = bindings([program], directory)
     reached = {s for a, b, s in found
-               if a == "all" and b == "libpprofc.so"}
+               if a == "liball.so" and b == "libpprofc.so"}
     missed = [n for n in names if n not in reached]
     lib.expect(not missed, f"not bound to us: {missed}")
 
@@ -187,18 +190,18 @@ def install_puts_everything_under_destdir():
         command = root / "usr/local/bin/pprofc"
         shown = subprocess.run([command, "--version"], check=True,
                                stdout=subprocess.PIPE, text=True).stdout
-        flags = subprocess.run(
-            ["pkg-config", "--cflags", "--modversion", "pprofc"], check=True,
-            stdout=subprocess.PIPE, text=True, env=dict(
-                os.environ, PKG_CONFIG_SYSROOT_DIR=str(root),
-                PKG_CONFIG_PATH=str(root / "usr/local/lib/pkgconfig"))
-        ).stdout.split()
-        version = [w for w in flags if not w.startswith("-")]
+        env = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=str(root),
+                   PKG_CONFIG_ALLOW_SYSTEM_CFLAGS="1",
+                   PKG_CONFIG_PATH=str(root / "usr/local/lib/pkgconfig"))
+        flags, version = [subprocess.run(
+            ["pkg-config", word, "pprofc"], check=True, text=True, env=env,
+            stdout=subprocess.PIPE).stdout.split()
+            for word in ("--cflags", "--modversion")]
         program = compile_c(
             root, "header",
             '#include <pprofc.h>\n#include <stdio.h>\n'
             'int main(void) { puts(PPROFC_VERSION); return 0; }\n',
-            *[w for w in flags if w.startswith("-")])
+            *flags)
         header = subprocess.run([program], check=True, text=True,
                                 stdout=subprocess.PIPE).stdout
         lib.expect_equal([header.strip()], version, "version in pprofc.h")

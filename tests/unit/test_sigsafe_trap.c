@@ -31,28 +31,22 @@
 
 #define TRAPPED 97
 
-#define TRAPS(X)                                                                                      \
-	X(malloc)                                                                                     \
-	X(calloc)                                                                                     \
-	X(realloc) X(free) X(reallocarray) X(memalign) X(posix_memalign) X(                           \
-		aligned_alloc) X(printf) X(fprintf) X(vfprintf) X(snprintf) X(vsnprintf)              \
-		X(sprintf) X(dprintf) X(fopen) X(fdopen) X(fclose) X(fread) X(                        \
-			fwrite) X(fputs) X(puts) X(fputc) X(fflush) X(fgets) X(getline)               \
-			X(sscanf) X(perror) X(dlopen) X(dlsym) X(dlclose) X(dladdr) X(                \
-				dl_iterate_phdr) X(pthread_mutex_lock) X(pthread_mutex_unlock)        \
-				X(pthread_once) X(pthread_rwlock_rdlock) X(                           \
-					pthread_create) X(pthread_getspecific) X(pthread_setspecific) \
-					X(sem_wait) X(getenv) X(secure_getenv) X(                     \
-						setlocale) X(localtime_r) X(strerror)                 \
-						X(strtol) X(strtoul) X(qsort) X(                      \
-							exit) X(open) X(openat) X(read)               \
-							X(pread) X(write) X(close) X(                 \
-								mmap) X(munmap) X(mprotect)           \
-								X(opendir) X(readdir) X(              \
-									sigaction)                    \
-									X(sigprocmask) X(             \
-										syscall)              \
-										X(__errno_location)
+/* clang-format off */
+#define TRAPS(X) \
+	X(malloc) X(calloc) X(realloc) X(free) X(reallocarray) X(memalign) \
+	X(posix_memalign) X(aligned_alloc) X(printf) X(fprintf) X(vfprintf) \
+	X(snprintf) X(vsnprintf) X(sprintf) X(dprintf) X(fopen) X(fdopen) \
+	X(fclose) X(fread) X(fwrite) X(fputs) X(puts) X(fputc) X(fflush) \
+	X(fgets) X(getline) X(sscanf) X(perror) X(dlopen) X(dlsym) X(dlclose) \
+	X(dladdr) X(dl_iterate_phdr) X(pthread_mutex_lock) \
+	X(pthread_mutex_unlock) X(pthread_once) X(pthread_rwlock_rdlock) \
+	X(pthread_create) X(pthread_getspecific) X(pthread_setspecific) \
+	X(sem_wait) X(getenv) X(secure_getenv) X(setlocale) X(localtime_r) \
+	X(strerror) X(strtol) X(strtoul) X(qsort) X(exit) X(open) X(openat) \
+	X(read) X(pread) X(write) X(close) X(mmap) X(munmap) X(mprotect) \
+	X(opendir) X(readdir) X(sigaction) X(sigprocmask) X(syscall) \
+	X(__errno_location)
+/* clang-format on */
 
 static volatile int trap_armed __attribute__((used));
 
@@ -283,7 +277,7 @@ TEST(sigsafe_reports_in_a_handler_hit_no_trap)
 			plant_##what, false, text, sizeof(text));           \
                                                                             \
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == TRAPPED); \
-		printf("# %s\n", text);                                    \
+		printf("# %s\n", text);                                     \
 		CHECK(strcmp(text, "trapped " name) == 0);                  \
 	}
 PLANTED(malloc, "malloc")
