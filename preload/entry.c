@@ -23,6 +23,7 @@
 #include "sys.h"
 #include "thread_hooks.h"
 #include "unwind.h"
+#include "unwind_libunwind.h"
 
 /* The C++ ABI's atexit, and its brother for quick_exit. */
 extern int __cxa_atexit(void (*fn)(void *), void *arg, void *object);
@@ -84,6 +85,8 @@ static void set_up(struct settings *s)
 
 	process_start();
 	unwind_start();
+	if (s->unwinder == UNWINDER_LIBUNWIND)
+		unwind_libunwind_start();
 	timer_signal = reserve_timer_signal(s);
 	if (s->profiles)
 		thread_hooks_start();
