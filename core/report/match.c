@@ -21,7 +21,7 @@
 #include "match.h"
 
 /* A hostile file may hold millions of symbols that all cover everything. */
-#define BUDGET (32u * 1024 * 1024)
+#define BUDGET (16u * 1024 * 1024)
 #define COMPARE_COST 64u
 #define NAME_CHUNK 256u
 #define NAME_MAX_BYTES 32768u
