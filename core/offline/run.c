@@ -96,9 +96,9 @@ static int say_not_started(const char *command, int error)
 	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
-static void say_nothing_written(int wait_status, bool out_of_reach)
+static void say_nothing_written(int wait_status, bool reason_is_known)
 {
-	if (out_of_reach)
+	if (reason_is_known)
 		say("no profile was written");
 	else if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL)
 		say("no profile was written: the program was killed (KILL), "
@@ -111,8 +111,11 @@ static void say_nothing_written(int wait_status, bool out_of_reach)
 static void say_summary(
 	const struct status_file *status, int wait_status, bool out_of_reach)
 {
-	if (status_report(status) == 0)
-		say_nothing_written(wait_status, out_of_reach);
+	struct status_counts counts = status_report(status);
+
+	if (counts.profiles == 0)
+		say_nothing_written(
+			wait_status, out_of_reach || counts.problems > 0);
 }
 
 static int run_command(const struct run_options *options, const int signals[2])

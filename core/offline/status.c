@@ -91,6 +91,19 @@ static char *copy_string(const char *s)
 	return copy;
 }
 
+/* The library cannot name errors in words: it runs in signal handlers. */
+static void append_reason(const char *text, char *buf, size_t size)
+{
+	const char *number = strstr(text, "error ");
+	long error = number ? strtol(number + strlen("error "), NULL, 10) : 0;
+
+	if (error > 0 && error < 4096)
+		(void)snprintf(
+			buf, size, "%s (%s)", text, strerror((int)error));
+	else
+		(void)snprintf(buf, size, "%s", text);
+}
+
 /* "wrote PATH (KIND, N samples)", cut apart in place. The path may hold
  * anything, so it is read from the end. */
 static bool parse_written(char *text, struct written *ret)
@@ -246,12 +259,14 @@ static void say_problems(const struct summary *s)
 
 	for (unsigned i = 0; i < shown; i++) {
 		const struct problem *p = &s->problems[i];
+		char text[1024];
 
+		append_reason(p->text, text, sizeof(text));
 		if (p->processes > 1)
 			say("process %ld (and %u times more): %s", p->pid,
-				p->processes - 1, p->text);
+				p->processes - 1, text);
 		else
-			say("process %ld: %s", p->pid, p->text);
+			say("process %ld: %s", p->pid, text);
 	}
 	if (shown < s->problem_count)
 		say("and %u other messages", s->problem_count - shown);
@@ -269,16 +284,16 @@ static void summary_free(struct summary *s)
 	free(s->problems);
 }
 
-unsigned status_report(const struct status_file *f)
+struct status_counts status_report(const struct status_file *f)
 {
 	struct summary s = { 0 };
-	unsigned count;
+	struct status_counts counts;
 
 	read_lines(f, &s);
 	say_files(&s);
 	say_problems(&s);
 	say_how_to_open(&s);
-	count = s.file_count;
+	counts = (struct status_counts){ s.file_count, s.problem_count };
 	summary_free(&s);
-	return count;
+	return counts;
 }

@@ -24,8 +24,11 @@ struct status_file {
 int status_create(struct status_file *ret);
 void status_remove(const struct status_file *f);
 
-/* Say what was written, what went wrong, and how to open the profiles. Returns
- * the number of profiles. */
-unsigned status_report(const struct status_file *f);
+struct status_counts {
+	unsigned profiles, problems;
+};
+
+/* Say what was written, what went wrong, and how to open the profiles. */
+struct status_counts status_report(const struct status_file *f);
 
 #endif
