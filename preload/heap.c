@@ -17,7 +17,6 @@
 #include "pp.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,18 +166,28 @@ PP_EXPORT void *realloc(void *p, size_t size)
 	return real.realloc(p, size);
 }
 
-/* libc's own calls realloc, which would arrive here again: one more frame of
- * the allocator on the stack, and with other allocators no telling. The check
- * is all it adds. */
+/*
+ * libc's own calls realloc, which arrives here again; that of others may not.
+ * So it is counted here, and what it calls is not. It has to be the real one
+ * and not our realloc: where a preloaded malloc before us has no reallocarray,
+ * libc's finds that malloc's realloc, which ours would not.
+ */
 PP_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 {
-	size_t bytes;
+	size_t bytes = n * size; /* may wrap around, as in calloc */
+	uint64_t weight = heap_due(bytes) ? heap_begin(bytes) : 0;
+	struct sample_held held = { .address = 0 };
+	uint64_t until;
+	void *q;
 
-	if (__builtin_mul_overflow(n, size, &bytes)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return realloc(p, bytes);
+	if (p && heap_listed(p))
+		heap_hold(p, &held);
+	until = heap_pause();
+	q = real.reallocarray(p, n, size);
+	heap_resume(until);
+	if (held.address)
+		heap_resized(&held, q || n == 0 || size == 0);
+	return weight ? heap_end(q, bytes, weight) : q;
 }
 
 static PP_COLD void free_listed(void *p)
@@ -265,12 +274,18 @@ static PP_COLD void mind_early_blocks(void)
 	real.malloc_usable_size = malloc_usable_size_unless_early;
 }
 
+/* &name would be the very thing asked for: what the loader bound. */
+static bool is_bound_here(const char *name)
+{
+	uint64_t bound = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, name);
+
+	return bound >= process.text_lo && bound < process.text_hi;
+}
+
 bool heap_hooks_start(void)
 {
-	/* &malloc would be the very thing asked for: what the loader bound. */
-	uint64_t bound = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "malloc");
-
 	if (real_early_used())
 		mind_early_blocks();
-	return bound >= process.text_lo && bound < process.text_hi;
+	return is_bound_here("malloc") && is_bound_here("calloc") &&
+	       is_bound_here("realloc") && is_bound_here("free");
 }

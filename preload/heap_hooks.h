@@ -8,9 +8,9 @@
 
 /*
  * From the constructor, after real_resolve_all() and process_start(). Returns
- * whether a call of malloc from anywhere in the host arrives here: not if the
- * executable or a library preloaded before us defines it. heap_start() wants
- * to know.
+ * whether calls of malloc and free from anywhere in the host arrive here: not
+ * if the executable or a library preloaded before us defines them. heap_start()
+ * wants to know.
  */
 bool heap_hooks_start(void) PP_NORMAL;
 

@@ -56,6 +56,20 @@ static inline __attribute__((always_inline)) bool heap_listed(const void *p)
 	return filter[filter_slot(p)] != 0;
 }
 
+/* While the real function may call back into the hooks: nothing is due. */
+static inline uint64_t heap_pause(void)
+{
+	uint64_t until = thread_state.heap_until;
+
+	thread_state.heap_until = UINT64_MAX;
+	return until;
+}
+
+static inline void heap_resume(uint64_t until)
+{
+	thread_state.heap_until = until;
+}
+
 /*
  * A sample is due for an allocation of `size` bytes: draw the next gap. Returns
  * the weight of the sample, and then the re-entry guard is up until heap_end();

@@ -24,11 +24,11 @@
 #define SLOTS 2000
 #define PATH extern "C" __attribute__((noinline, noclone)) void *
 /* Keeps the call above it from becoming a jump, which leaves no frame. */
-#define DONE(p)                                                                \
-	do {                                                                   \
-		void *done = (p);                                              \
-		__asm__ volatile("" : "+r"(done) : : "memory");                \
-		return done;                                                   \
+#define DONE(p)                                                 \
+	do {                                                    \
+		void *done = (p);                               \
+		__asm__ volatile("" : "+r"(done) : : "memory"); \
+		return done;                                    \
 	} while (0)
 
 static const size_t sizes[] = { 0, 1, 16, 24, 48, 100, 1000, 4096, 5000, 70000,
@@ -142,7 +142,10 @@ struct path {
 };
 
 static const struct path paths[] = {
-#define P(name, unmake) { #name, name, unmake }
+#define P(name, unmake)             \
+	{                           \
+#name, name, unmake \
+	}
 	P(path_malloc, free_it),
 	P(path_calloc, free_it),
 	P(path_realloc_null, free_it),
@@ -355,8 +358,8 @@ static void print_books(void)
 
 			if (e->allocated)
 				(void)printf("%s %zu %ld %ld %ld\n",
-					paths[p].name, charged(p, (int)s), e->allocated,
-					e->live, e->at_peak);
+					paths[p].name, charged(p, (int)s),
+					e->allocated, e->live, e->at_peak);
 		}
 }
 
