@@ -250,6 +250,10 @@ TEST(output_directory_means_default_name_inside)
 	(void)snprintf(value, sizeof(value), "%s/", scratch);
 	expect_output(value, wanted);
 	expect_output("/nowhere/%p/", "/nowhere/%p/%e.%p.%k.pb.gz");
+	(void)snprintf(value, sizeof(value), "%s/%%p", scratch);
+	CHECK_EQ(mkdir(value, 0700), 0);
+	expect_output(value, value); /* a template, whatever exists */
+	(void)rmdir(value);
 	(void)snprintf(value, sizeof(value), "%s/a%%b", scratch);
 	CHECK_EQ(mkdir(value, 0700), 0);
 	(void)snprintf(value, sizeof(value), "%s/a%%%%b", scratch);
