@@ -53,16 +53,6 @@ static bool is_dormant(const struct settings *s)
 	return s->profiles == 0 && !s->dump_signal && !s->toggle_signal;
 }
 
-static void start_heap(const struct settings *s)
-{
-	bool reached = heap_hooks_start();
-
-	heap_start(reached);
-	if (!reached && (s->profiles & PROFILE_HEAP_FAMILY))
-		log_line("the program has an allocator of its own: no heap "
-			 "profiles");
-}
-
 static int reserve_timer_signal(struct settings *s)
 {
 	int sig = 0;
@@ -111,7 +101,7 @@ static __attribute__((constructor)) void load(void)
 		exec_env_start();
 	if (!is_dormant(s))
 		set_up(s);
-	start_heap(s);
+	heap_start(heap_hooks_start());
 }
 
 static __attribute__((destructor)) void unload(void)
