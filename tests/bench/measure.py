@@ -76,9 +76,9 @@ class Runner:
     """Runs commands under a variant; knows what exists on this machine."""
 
     def __init__(self, build):
+        self.tools = compile_tools(build)
         self.variants = {k: v for k, v in variants(build).items()
                          if not v.library or v.library.exists()}
-        self.tools = compile_tools(build)
 
     def have(self, names):
         return [n for n in names if n in self.variants]
@@ -130,7 +130,7 @@ class Runner:
             found[name] = min(mine) / min(base), q[0], q[2]
         return found
 
-    def instructions(self, name, mode, few=20000, many=120000):
+    def instructions(self, name, mode, few=100000, many=400000):
         """Instructions of one operation: two callgrind runs, subtracted."""
         def collected(n):
             err = self.run(name, ["valgrind", "--tool=callgrind",
