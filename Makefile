@@ -12,6 +12,9 @@ MAKEFLAGS += --no-builtin-rules
 
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+# The compiler may not be installed yet.
+ARCH := $(or $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1),$(shell \
+	uname -m))
 PKG_CONFIG ?= pkg-config
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -75,13 +78,11 @@ prog = $B/$(basename $(1:tests/%=%))$(if $(filter lib%,$(notdir $(1))),.so)
 PROGS := $(foreach s,$(PROG_SRC),$(call prog,$s))
 
 ifeq ($(DEPS),shared)
-LIBS = $(shell $(PKG_CONFIG) --libs zlib libprotobuf-c) -lunwind-$(shell \
-	$(CC) -dumpmachine | cut -d- -f1)
+LIBS = $(shell $(PKG_CONFIG) --libs zlib libprotobuf-c) -lunwind-$(ARCH)
 UNWIND :=
 else
 LIBS = $(UNWIND) -l:libz.a -l:libprotobuf-c.a
-UNWIND := $B/deps/lib/libunwind-$(shell $(CC) -dumpmachine | \
-	cut -d- -f1).a $B/deps/lib/libunwind.a
+UNWIND := $B/deps/lib/libunwind-$(ARCH).a $B/deps/lib/libunwind.a
 endif
 
 # --- Targets ----------------------------------------------------------------
