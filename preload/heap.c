@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bound.h"
 #include "heap.h"
 #include "heap_hooks.h"
 #include "real.h"
@@ -274,18 +275,10 @@ static PP_COLD void mind_early_blocks(void)
 	real.malloc_usable_size = malloc_usable_size_unless_early;
 }
 
-/* &name would be the very thing asked for: what the loader bound. */
-static bool is_bound_here(const char *name)
-{
-	uint64_t bound = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, name);
-
-	return bound >= process.text_lo && bound < process.text_hi;
-}
-
 bool heap_hooks_start(void)
 {
 	if (real_early_used())
 		mind_early_blocks();
-	return is_bound_here("malloc") && is_bound_here("calloc") &&
-	       is_bound_here("realloc") && is_bound_here("free");
+	return bound_here("malloc") && bound_here("calloc") &&
+	       bound_here("realloc") && bound_here("free");
 }

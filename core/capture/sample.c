@@ -34,24 +34,33 @@ static bool same_image(const struct thread_state *t)
 	return process_generation() == t->generation;
 }
 
-/* Our own cost is estimated: one slow path in SELF_EVERY is timed on the
- * thread's CPU clock and counts SELF_EVERY times. Two system calls on each
- * would cost more than what they measure. */
+/* Our own cost, on the thread's CPU clock. Two system calls around each slow
+ * path would cost more than what they measure, so of a thread's later ones one
+ * in SELF_EVERY is timed and counts SELF_EVERY times. */
 #define SELF_EVERY 64u
 
-static uint64_t self_begin(struct thread_state *t)
+struct self_time {
+	uint64_t began, weight; /* weight 0: not timed */
+};
+
+static struct self_time self_begin(struct thread_state *t)
 {
-	if (pp_likely(++t->slow_paths % SELF_EVERY))
-		return 0;
-	return sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint32_t n = ++t->slow_paths;
+	struct self_time st = { .weight = 1 };
+
+	if (pp_likely(n > SELF_EVERY))
+		st.weight = n % SELF_EVERY ? 0 : SELF_EVERY;
+	if (st.weight)
+		st.began = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	return st;
 }
 
-static void self_end(struct session *s, uint64_t began)
+static void self_end(struct session *s, struct self_time st)
 {
-	if (pp_unlikely(began))
+	if (pp_unlikely(st.weight))
 		session_count(s, STAT_SELF_NS,
-			SELF_EVERY * (sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) -
-					     began));
+			st.weight * (sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) -
+					    st.began));
 }
 
 static bool is_own(frame_t f)
@@ -145,8 +154,8 @@ static void cpu_with_session(struct session *s, struct thread_state *t,
 
 /* In a thread by raw clone that shares its creator's TLS the state is another
  * thread's: use one of its own for this sample. */
-static struct thread_state *own_state(struct thread_state *t,
-	struct thread_state *spare)
+static struct thread_state *own_state(
+	struct thread_state *t, struct thread_state *spare)
 {
 	uint32_t tid = (uint32_t)sys_gettid();
 
@@ -177,7 +186,7 @@ void sample_cpu(const ucontext_t *uc, unsigned overrun)
 	if (atomic_load(&process.gate_closed)) {
 		process_count(STAT_LOST_CPU_FORK, periods);
 	} else {
-		uint64_t began = self_begin(t);
+		struct self_time began = self_begin(t);
 
 		s = process_session();
 		if (s) {
@@ -299,13 +308,13 @@ static void alloc_with_session(struct session *s, struct thread_state *t,
 	push_heap(s, c.slot, kept ? RECORD_ALLOC : RECORD_UNTRACKED, v);
 }
 
-void sample_alloc(void *p, size_t size, uint64_t objects,
-	const struct arch_regs *regs)
+void sample_alloc(
+	void *p, size_t size, uint64_t objects, const struct arch_regs *regs)
 {
 	struct thread_state *t = thread_state_get();
 	struct session *s = t ? process_session() : NULL;
 	struct live_value v = { .size = size, .objects = objects };
-	uint64_t began;
+	struct self_time began;
 
 	if (s) {
 		began = self_begin(t);
@@ -334,9 +343,9 @@ void sample_hold(void *p, struct sample_held *ret)
 void sample_put_back(const struct sample_held *held)
 {
 	struct session *s = process_session_peek();
-	struct live_value v = { .row = held->row,
-		.size = held->size,
-		.objects = held->objects };
+	struct live_value v = {
+		.row = held->row, .size = held->size, .objects = held->objects
+	};
 
 	if (!held->address || !s)
 		return;
@@ -349,9 +358,9 @@ void sample_let_go(const struct sample_held *held)
 {
 	struct thread_state *t = thread_state_get();
 	struct session *s = process_session_peek();
-	struct live_value v = { .row = held->row,
-		.size = held->size,
-		.objects = held->objects };
+	struct live_value v = {
+		.row = held->row, .size = held->size, .objects = held->objects
+	};
 
 	if (!held->address || !s || !t)
 		return;

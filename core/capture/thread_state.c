@@ -18,7 +18,7 @@ static PP_COLD void renew(struct thread_state *t, uint32_t generation)
 	t->recorded = 0;
 	t->period_ns = 0;
 	t->rng = 0;
-	t->slow_paths = (uint32_t)pp_mix(t->tid);
+	t->slow_paths = 0;
 	t->generation = generation;
 }
 
