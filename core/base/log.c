@@ -34,7 +34,7 @@ static void append(const char *path, const char *line, size_t len)
 
 void log_line(const char *format, ...)
 {
-	char line[512];
+	char line[SETTINGS_PATH_MAX + 256]; /* a path and a sentence */
 	size_t len;
 	va_list ap;
 

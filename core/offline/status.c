@@ -21,6 +21,7 @@
 struct written {
 	char *path, *kind;
 	unsigned long samples;
+	unsigned order; /* the profile of the end comes last */
 };
 
 struct problem {
@@ -132,8 +133,9 @@ static void add_file(struct summary *s, const struct written *w)
 	if (access(w->path, F_OK) != 0)
 		return; /* PPROFC_KEEP or somebody else removed it */
 	s->files = grow(s->files, s->file_count, sizeof(*s->files));
-	s->files[s->file_count++] = (struct written){ copy_string(w->path),
-		copy_string(w->kind), w->samples };
+	s->files[s->file_count] = (struct written){ copy_string(w->path),
+		copy_string(w->kind), w->samples, s->file_count };
+	s->file_count++;
 }
 
 static void add_problem(struct summary *s, const char *text, long pid)
@@ -179,11 +181,14 @@ static void read_lines(const struct status_file *f, struct summary *s)
 		(void)fclose(in);
 }
 
+/* The largest first; of equal ones the latest. */
 static int by_samples(const void *a, const void *b)
 {
 	const struct written *x = a, *y = b;
 
-	return (x->samples < y->samples) - (x->samples > y->samples);
+	if (x->samples != y->samples)
+		return x->samples < y->samples ? 1 : -1;
+	return x->order < y->order ? 1 : -1;
 }
 
 /* As the user would write it here: relative if it lies below us. */

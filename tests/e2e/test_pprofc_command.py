@@ -570,6 +570,16 @@ def summary_says_what_went_wrong():
                f"says {message}")
 
 
+@case
+def summary_names_long_paths_whole():
+    with lib.Directory() as scratch:
+        output = scratch / "/".join(["d" * 200] * 4)
+        done = pprofc("run", "-o", f"{output}/%k.pb.gz", "--profiles=cpu",
+                      PYTHON, "-I", "-c", BURN, cwd="/", library=None)
+        expect(f"wrote {output}/cpu.pb.gz (cpu, " in text(done.stderr),
+               f"says {done.stderr}")
+
+
 STATUS_LINES = r"""
 import os
 path = os.environ["PPROFC_STATUS"]
@@ -582,6 +592,9 @@ for i in range(30):
     line(i + 1, f"wrote {here}/f{i}.cpu.pb.gz (cpu, {i} samples)")
 open("odd (x, 3 samples) 'q'", "w").close()
 line(50, f"wrote {here}/odd (x, 3 samples) 'q' (heap, 1 sample)")
+for i in range(2):
+    open(f"tie{i}.pb.gz", "w").close()
+    line(51, f"wrote {here}/tie{i}.pb.gz (tie, 500 samples)")
 line(51, f"wrote {here}/removed (heap, 99 samples)")
 for pid in (60, 61, 62):
     line(pid, "no cpu profile written: error 28")
@@ -596,9 +609,11 @@ def summary_of_many_files_is_short_and_clean():
     done = pprofc("run", PYTHON, "-I", "-c", STATUS_LINES)
     lines = [l.removeprefix("pprofc: ") for l in
              text(done.stderr).splitlines()]
-    expect_equal(lines[0], "wrote f29.cpu.pb.gz (cpu, 29 samples)", "first")
+    expect_equal(lines[:3], ["wrote tie1.pb.gz (tie, 500 samples)",
+                             "wrote tie0.pb.gz (tie, 500 samples)",
+                             "wrote f29.cpu.pb.gz (cpu, 29 samples)"], "first")
     expect_equal(sum(l.startswith("wrote") for l in lines), 20, "files shown")
-    expect("and 11 more profiles with fewer samples" in lines, f"{lines}")
+    expect("and 13 more profiles with fewer samples" in lines, f"{lines}")
     expect("process 60 (and 2 times more): no cpu profile written: error 28 "
            "(No space left on device)" in lines, f"{lines}")
     expect("process 70: bell ? and escape ?[31m" in lines, f"{lines}")
