@@ -9,7 +9,7 @@
  *
  * Slices have exponential lengths, so that the work keeps no step with the
  * kernel's tick. The shares of the functions are 1 : 2 : 3. Output, in ns:
- *   work_one N / work_two N / work_three N / rusage N
+ *   work_one N / work_two N / work_three N / thread N of each / rusage N
  */
 #include <math.h>
 #include <pthread.h>
@@ -29,6 +29,7 @@ struct worker {
 	pthread_t thread;
 	uint64_t random;
 	int64_t spent[3];
+	int64_t cpu; /* in all, as far as it can see itself */
 };
 
 static int64_t budget_ns;
@@ -118,6 +119,7 @@ static __attribute__((noinline)) void *work(void *arg)
 			doze(w);
 	}
 	sem_post(&alive);
+	w->cpu = cpu_now();
 	return NULL;
 }
 
@@ -174,6 +176,8 @@ int main(int argc, char **argv)
 			sum += workers[i].spent[k];
 		printf("%s %lld\n", names[k], (long long)sum);
 	}
+	for (int i = 0; i < n; i++)
+		printf("thread %lld\n", (long long)workers[i].cpu);
 	printf("rusage %lld\n", (long long)rusage_ns());
 	return 0;
 }
