@@ -100,9 +100,11 @@ static void say_nothing_written(int wait_status, bool reason_is_known)
 {
 	if (reason_is_known)
 		say("no profile was written");
-	else if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL)
-		say("no profile was written: the program was killed (KILL), "
-		    "which leaves no time to write one");
+	else if (WIFSIGNALED(wait_status))
+		say("no profile was written: the program was ended by signal "
+		    "%d (%s)",
+			WTERMSIG(wait_status),
+			strsignal(WTERMSIG(wait_status)));
 	else
 		say("no profile was written: the program ended before anything "
 		    "was sampled, or it did not load the library");

@@ -580,6 +580,14 @@ def summary_names_long_paths_whole():
                f"says {done.stderr}")
 
 
+@case
+def summary_names_the_signal_that_left_no_profile():
+    done = pprofc("run", "sh", "-c", "kill -KILL $$", library=None)
+    expect_equal(done.returncode, -signal.SIGKILL, "status")
+    expect("ended by signal 9 (Killed)" in text(done.stderr),
+           f"says {done.stderr}")
+
+
 STATUS_LINES = r"""
 import os
 path = os.environ["PPROFC_STATUS"]
