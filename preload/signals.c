@@ -143,6 +143,8 @@ static void give_up_timer_signal(int sig)
 	ours[sig] = NULL;
 	next = signal_hooks_reserve();
 	if (next) {
+		/* Not blocked anywhere from here on; where it has been, CPU
+		 * time is settled at the end. */
 		timers_move(next);
 		log_line("the program uses signal %d; CPU timers use %d now",
 			sig, next);
@@ -156,7 +158,10 @@ static void give_up_timer_signal(int sig)
 
 static void note_host_handler(int sig)
 {
-	if (ours[sig] == on_dump || ours[sig] == on_toggle)
+	static _Atomic bool noted[SIGNALS];
+
+	if ((ours[sig] == on_dump || ours[sig] == on_toggle) &&
+		!atomic_exchange(&noted[sig], true))
 		log_line("the program handles signal %d itself: it asks for no "
 			 "profile",
 			sig);
@@ -346,12 +351,27 @@ PP_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 
 /* --- start ---------------------------------------------------------------- */
 
+/* The next real-time signal from above that the host does not handle yet. */
+static int reserve_free(void)
+{
+	struct sigaction now;
+	int sig;
+
+	do {
+		sig = __libc_allocate_rtsig ? __libc_allocate_rtsig(0) : -1;
+		if (sig <= 0 || sig >= SIGNALS ||
+			real.sigaction(sig, NULL, &now) != 0)
+			return 0;
+	} while (now.sa_handler != SIG_DFL);
+	return sig;
+}
+
 int signal_hooks_reserve(void)
 {
-	int sig = __libc_allocate_rtsig ? __libc_allocate_rtsig(0) : -1;
+	int sig = reserve_free();
 	sys_sigset bit;
 
-	if (sig <= 0 || sig >= SIGNALS || install(sig, timers_handler, NULL))
+	if (!sig || install(sig, timers_handler, NULL) != 0)
 		return 0;
 	ours[sig] = timers_handler;
 	atomic_store(&timer_signal, sig);

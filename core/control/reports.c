@@ -9,6 +9,7 @@
 #include "process.h"
 #include "reports.h"
 #include "sys.h"
+#include "timers.h"
 
 static struct lock lock;
 static bool fork_holds;
@@ -57,6 +58,7 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 	struct set set = { kinds & process.settings.profiles, occasion, live };
 	sys_sigset old;
 
+	timers_look();
 	if (!set.kinds || !process_session_peek())
 		return;
 	sys_block_signals(&old);

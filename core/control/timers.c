@@ -9,7 +9,6 @@
 #include "pp.h"
 
 #include <errno.h>
-#include <sys/utsname.h>
 
 #include "fmt.h"
 #include "process.h"
@@ -20,7 +19,6 @@
 #include "timers.h"
 #include "unwind.h"
 
-#define PROCESS_TIMER_PERIOD_NS 1000000000u
 #define CHECK_EVERY 100u /* samples between looks for unseen threads */
 #define MOST_HELPERS 4u
 
@@ -29,8 +27,8 @@ static _Atomic bool counting;
 static _Atomic uint64_t covered_ns;
 static _Atomic uint64_t forgiven_ns; /* unseen at the last scan */
 static uint64_t process_base_ns;
-static int process_timer = -1;
 static _Atomic uint32_t samples_seen;
+static _Atomic uint64_t phase; /* of the thread counted last, / 2^64 period */
 static _Atomic uint32_t helpers[MOST_HELPERS]; /* tids */
 
 static uint64_t thread_clock_ns(uint32_t tid)
@@ -40,7 +38,7 @@ static uint64_t thread_clock_ns(uint32_t tid)
 
 /* --- kernel timers -------------------------------------------------------- */
 
-/* The index in the low half, 0 = the process's timer; the generation above. */
+/* The index in the low half, the generation above. */
 static uint64_t value_of(const struct counted_thread *t)
 {
 	return t->index | (uint64_t)atomic_load(&t->generation) << 32;
@@ -52,19 +50,20 @@ static struct timespec timespec_of(uint64_t ns)
 		.tv_nsec = (long)(ns % 1000000000u) };
 }
 
-/* A timer on `clock` whose signal goes to thread `tid` (0 = the process).
- * Returns its id or -errno. */
-static int create_timer(int clock, uint32_t tid, uint64_t value)
+/* A timer on the CPU clock of `tid`, whose signal goes to that thread. Returns
+ * its id or -errno. */
+static int create_timer(uint32_t tid, uint64_t value)
 {
 	struct sigevent event = {
 		.sigev_signo = timer_signal,
-		.sigev_notify = tid ? SIGEV_THREAD_ID : SIGEV_SIGNAL,
+		.sigev_notify = SIGEV_THREAD_ID,
 	};
 	int id, err;
 
 	event.sigev_value.sival_ptr = (void *)(uintptr_t)value;
 	event._sigev_un._tid = (int)tid;
-	err = (int)sys_call3(SYS_timer_create, clock, &event, &id);
+	err = (int)sys_call3(
+		SYS_timer_create, sys_thread_cpu_clock((int)tid), &event, &id);
 	return err ? err : id;
 }
 
@@ -101,7 +100,7 @@ static void set_going(struct counted_thread *t, uint64_t now)
 
 	if (next <= now)
 		next += ((now - next) / period + 1) * period;
-	id = create_timer(sys_thread_cpu_clock((int)tid), tid, value_of(t));
+	id = create_timer(tid, value_of(t));
 	if (id < 0)
 		/* All its time will be a residual. */
 		process_count(STAT_TIMER_FAILED, 1);
@@ -110,11 +109,27 @@ static void set_going(struct counted_thread *t, uint64_t now)
 		set_timer(id, TIMER_ABSTIME, next, period);
 }
 
+/*
+ * When in its first period a thread's expiries start. Each phase is uniform,
+ * but they are not independent: steps of the golden ratio from a random start
+ * lie evenly in the period, so the error of the total does not grow with the
+ * number of threads, and a program that makes its threads in any rhythm does
+ * not meet the same phases again and again.
+ */
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t next_phase_ns(void)
+{
+	uint64_t p = atomic_fetch_add(&phase, GOLDEN) + GOLDEN;
+
+	return (uint64_t)(((unsigned __int128)p * process.cpu_period_ns) >> 64);
+}
+
 /* Count t from `base` on its CPU clock. */
 static void arm(struct counted_thread *t, uint64_t base, uint64_t now)
 {
 	t->base_ns = base;
-	t->first_ns = base + 1 + random_below(process.cpu_period_ns);
+	t->first_ns = base + 1 + next_phase_ns();
 	atomic_store(&t->recorded, 0);
 	set_going(t, now);
 }
@@ -281,7 +296,15 @@ static bool too_much_unseen(uint64_t *ret_unseen)
 	       atomic_load(&forgiven_ns) + slack + (now - process_base_ns) / 50;
 }
 
-/* In the handler. Does nothing when another thread is at it. */
+/*
+ * In the handler and at reports. Does nothing when another thread is at it.
+ *
+ * Nobody looks while only threads run that we do not know; their time is then
+ * named at the end. A timer on the process's clock would find them, but its
+ * signal is the process's: a thread that blocks signals at that moment (as our
+ * own handlers do) passes it on to one that sleeps, whose system call ends with
+ * EINTR: measured in 2 of 2000 waits.
+ */
 static void look_for_unseen(void)
 {
 	uint64_t unseen;
@@ -292,37 +315,6 @@ static void look_for_unseen(void)
 	sweep();
 	atomic_store(&forgiven_ns, unseen);
 	registry_unlock();
-}
-
-/*
- * If only threads run that we do not know, no handler of ours ever does. A
- * timer on the process's clock finds them: from Linux 6.4 on its signal goes to
- * the thread that runs. Before, it went to the main thread and could end a
- * sleep there with EINTR: then it is not used, and such time is unseen.
- */
-static bool signal_finds_running_thread(void)
-{
-	struct utsname u;
-	unsigned major = 0, minor = 0;
-	const char *s = u.release;
-
-	if (sys_call1(SYS_uname, &u) != 0)
-		return false;
-	while (*s >= '0' && *s <= '9')
-		major = major * 10 + (unsigned)(*s++ - '0');
-	for (s += *s == '.'; *s >= '0' && *s <= '9'; s++)
-		minor = minor * 10 + (unsigned)(*s - '0');
-	return major > 6 || (major == 6 && minor >= 4);
-}
-
-static void start_process_timer(void)
-{
-	if (!signal_finds_running_thread())
-		return;
-	process_timer = create_timer(CLOCK_PROCESS_CPUTIME_ID, 0, 0);
-	if (process_timer >= 0)
-		set_timer(process_timer, 0, PROCESS_TIMER_PERIOD_NS,
-			PROCESS_TIMER_PERIOD_NS);
 }
 
 /* --- the handler ---------------------------------------------------------- */
@@ -341,15 +333,18 @@ static bool book(const siginfo_t *info, uint64_t periods)
 	return true;
 }
 
-/* All but the sample itself, behind the fork gate: see process.handlers. */
+/*
+ * Behind the fork gate: see process.handlers. While another thread is making
+ * the session nothing is booked, so nothing is lost either: what is not booked
+ * is still due when the thread ends.
+ */
 static void expired(siginfo_t *info, const ucontext_t *uc)
 {
 	unsigned overrun = (unsigned)PP_MAX(info->si_overrun, 0);
 
-	if (info->si_value.sival_ptr && book(info, 1 + (uint64_t)overrun))
+	if (process_session() && book(info, 1 + (uint64_t)overrun))
 		sample_cpu(uc, overrun);
-	if (!info->si_value.sival_ptr ||
-		atomic_fetch_add(&samples_seen, 1) % CHECK_EVERY == 0)
+	if (atomic_fetch_add(&samples_seen, 1) % CHECK_EVERY == 0)
 		look_for_unseen();
 }
 
@@ -361,8 +356,7 @@ void timers_handler(int sig, siginfo_t *info, void *context)
 		process_generation() == 0)
 		return;
 	atomic_fetch_add(&process.handlers, 1);
-	/* Nothing is lost behind a closed gate: what is not booked is still due
-	 * when the thread ends. */
+	/* Nothing is lost behind a closed gate, for the same reason. */
 	if (!atomic_load(&process.gate_closed))
 		expired(info, context);
 	atomic_fetch_sub(&process.handlers, 1);
@@ -388,10 +382,6 @@ static void move_locked(int sig)
 		delete_timer(atomic_exchange(&t->timer, -1));
 		set_going(t, thread_clock_ns(atomic_load(&t->tid)));
 	}
-	if (process_timer >= 0) {
-		delete_timer(process_timer);
-		start_process_timer();
-	}
 }
 
 void timers_move(int sig)
@@ -416,6 +406,8 @@ static void begin_locked(enum timers_from from)
 				  : sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	atomic_store(&covered_ns, 0);
 	atomic_store(&forgiven_ns, 0);
+	if (self)
+		atomic_store(&phase, thread_random(self));
 	atomic_store(&counting, true);
 	if (from == TIMERS_ALL_NOW) {
 		scan(true);
@@ -427,7 +419,6 @@ static void begin_locked(enum timers_from from)
 		if (t)
 			arm(t, from == TIMERS_FROM_BIRTH ? 0 : now, now);
 	}
-	start_process_timer();
 }
 
 void timers_begin(enum timers_from from)
@@ -459,8 +450,6 @@ static void end_locked(void)
 	uint64_t process_ns = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	uint32_t n = registry_size();
 
-	delete_timer(process_timer);
-	process_timer = -1;
 	for (uint32_t i = 1; i <= n; i++) {
 		struct counted_thread *t = registry_at(i);
 
@@ -531,6 +520,17 @@ void timers_thread_end(void)
 	sys_restore_signals(&old);
 }
 
+void timers_look(void)
+{
+	sys_sigset old;
+
+	if (!atomic_load(&counting))
+		return;
+	sys_block_signals(&old);
+	look_for_unseen();
+	sys_restore_signals(&old);
+}
+
 void timers_helper_begin(void)
 {
 	uint32_t tid = (uint32_t)sys_gettid(), nobody;
@@ -559,7 +559,6 @@ void timers_forget(void)
 {
 	registry_reset();
 	atomic_store(&counting, false);
-	process_timer = -1; /* the parent's */
 	for (unsigned i = 0; i < MOST_HELPERS; i++)
 		atomic_store(&helpers[i], 0);
 }

@@ -42,6 +42,10 @@ void timers_thread_begin(uint64_t start_pc) PP_ANY;
 /* ... and is about to end. */
 void timers_thread_end(void) PP_ANY;
 
+/* If much CPU time is nobody's, look for threads that nobody knows. Happens by
+ * itself every 100 samples. */
+void timers_look(void) PP_ANY;
+
 /* A thread of ours that is not to be counted as the host's: at its start, and
  * just before its end. */
 void timers_helper_begin(void) PP_ANY;
