@@ -17,8 +17,9 @@ struct process process;
 
 /* Whole pages of .bss, which is anonymous memory there, as MADV_WIPEONFORK
  * demands. */
-struct process_wiped process_wiped __attribute__((aligned(PP_PAGE)));
-static char wiped_end __attribute__((aligned(PP_PAGE), used));
+struct process_wiped process_wiped;
+_Static_assert(sizeof(struct process_wiped) % PP_PAGE == 0,
+	"a fork would wipe what lies behind");
 
 /* Survives fork, unlike the generation itself: children count on. */
 static uint32_t last_generation;
@@ -35,8 +36,8 @@ static void take_identity(void)
 void process_start(void)
 {
 	/* Old kernels refuse: then pthread_atfork alone detaches children. */
-	(void)sys_madvise(&process_wiped,
-		pp_round_up(sizeof(process_wiped), PP_PAGE), MADV_WIPEONFORK);
+	(void)sys_madvise(
+		&process_wiped, sizeof(process_wiped), MADV_WIPEONFORK);
 	take_identity();
 }
 

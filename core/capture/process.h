@@ -40,7 +40,8 @@ struct process {
 
 extern struct process process __attribute__((visibility("hidden")));
 
-/* What fork wipes. Own pages: see process.c. */
+/* What fork wipes: whole pages, with nothing else in them (the alignment makes
+ * the size a multiple, too). */
 struct process_wiped {
 	_Atomic uint32_t generation; /* 0 = this image is not set up */
 	uint32_t unused[15];
@@ -48,7 +49,7 @@ struct process_wiped {
 	 * zero = some sampled object may hash here. */
 #define FILTER_SLOTS 65536u
 	_Alignas(PP_CACHE_LINE) _Atomic uint8_t filter[FILTER_SLOTS];
-};
+} __attribute__((aligned(PP_PAGE)));
 
 extern struct process_wiped process_wiped
 	__attribute__((visibility("hidden")));

@@ -70,15 +70,18 @@ REACHED = {
 }
 
 
-def reached(result):
-    """{function: values} of reach_* and a few others."""
-    profile = lib.Profile(lib.profile_of(result, "heap"))
+def functions(profile):
+    """{function: values} of all in any stack."""
     found = {}
     for s in profile.samples:
         for name in {f.name for l in s.stack for f in l.frames}:
             found[name] = tuple(map(sum, zip(
                 found.get(name, (0, 0, 0, 0)), s.values)))
     return found
+
+
+def reached(result):
+    return functions(lib.Profile(lib.profile_of(result, "heap")))
 
 
 def expect_reached(found):
@@ -174,6 +177,38 @@ def memory_from_before_us_can_be_freed():
             if rate == 1:
                 expect_equal(reached(result).get("keep"),
                              (10, 10000, 10, 10000), "keep")
+
+
+def parent_and_child(how, directory):
+    """Profiles of the parent and of the child (or None)."""
+    result = lib.run([lib.target("heap_fork"), how], directory, env={
+        "PPROFC_PROFILES": "heap", "PPROFC_HEAP_RATE": 1})
+    expect_equal((result.status, result.out), (0, b"child 0\n"), "result")
+    found = [functions(lib.Profile(f)) for f in result.profiles]
+    parents = [f for f in found if "by_parent" in f]
+    children = [f for f in found if "by_parent" not in f]
+    expect(len(parents) == 1 and len(children) <= 1,
+           f"{len(parents)} profiles of the parent, {len(children)} others")
+    expect_equal(parents[0]["by_parent"], (30, 30000, 20, 20000), "by_parent")
+    expect("by_child" not in parents[0], "the parent's has by_child")
+    return children[0] if children else None
+
+
+@case
+def a_forked_child_counts_its_own():
+    with lib.Directory() as d:
+        child = parent_and_child("fork", d)
+        expect(child, "no profile of the child")
+        expect_equal(child["by_child"], (7, 3500, 7, 3500), "by_child")
+        expect_equal(child["by_child_resize"], (10, 30000, 10, 30000),
+                     "by_child_resize")
+
+
+@case
+def children_nobody_announces_do_no_harm():
+    for how in ("_Fork", "clone"):
+        with lib.Directory() as d:
+            parent_and_child(how, d)
 
 
 if __name__ == "__main__":
