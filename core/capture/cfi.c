@@ -538,3 +538,10 @@ rule_t cfi_rule(const struct cfi_source *source, uint64_t pc)
 	rule = f.is_signal ? RULE_SIGNAL : run_function(&f, pc);
 	return pc == f.start ? rule | RULE_AT_START : rule;
 }
+
+uint64_t cfi_function_start(const struct cfi_source *source, uint64_t pc)
+{
+	struct cfi_function f;
+
+	return cfi_find(source, pc, &f) == CFI_FOUND ? f.start : 0;
+}

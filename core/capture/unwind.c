@@ -11,31 +11,10 @@
 
 #include "cfi.h"
 #include "find_module.h"
-#include "rules.h"
-#include "safe_read.h"
-#include "unwind.h"
+#include "unwind_priv.h"
 #include "unwind_x86_64.h"
 
-#define FRAME_LIMIT (UINT64_C(16) << 20)      /* largest believable frame */
-#define GUESS_FRAME_LIMIT (UINT64_C(1) << 20) /* the same, guessed */
-
-struct walk {
-	struct session *s;
-	uint64_t pc, sp, rbp, rbx;
-	bool exact;	/* pc is not behind a call */
-	bool rbp_known, rbx_known;
-	bool guessed;	/* this frame was found without unwind information */
-	bool planted;	/* its return address was not left by a call */
-	/* All registers of this frame: the interrupted ones, or in a ucontext
-	 * on the stack; else only those above. */
-	const struct arch_regs *regs;
-	uint64_t ucontext;
-	struct unwind_bounds bounds;
-	uint64_t top; /* CFAs stay below or at this */
-	struct safe_reader mem;
-	uint32_t generation;
-	unsigned misses, errors;
-};
+#define FRAME_LIMIT (UINT64_C(16) << 20) /* largest believable frame */
 
 /* The stack now walked is the one that holds sp. Below sp nothing is needed,
  * and of a main thread's stack not even mapped. */
@@ -99,6 +78,11 @@ static inline rule_t rule_at(struct walk *w, uint64_t addr)
 	rule_t rule = rules_get(addr, w->generation);
 
 	return pp_likely(rule) ? rule : compile(w, addr);
+}
+
+rule_t unwind_rule_at(struct walk *w, uint64_t addr)
+{
+	return rule_at(w, addr);
 }
 
 /* A coroutine's entry returns to code that never called it: the byte before is
@@ -204,6 +188,38 @@ static inline bool restore(struct walk *w, rule_t rule, unsigned shift,
 	}
 }
 
+/*
+ * gcc's epilogue of a realigned frame is "leave; lea -8(%r10),%rsp; ret", and
+ * the tables go on saying that the caller's registers are found by rbp when
+ * rbp is already the caller's. Then rsp points at the return address, or at
+ * the copy of it that such frames keep above the saved rbp.
+ */
+static PP_COLD bool is_left_already(struct walk *w, uint64_t ra)
+{
+	uint64_t top;
+
+	return safe_read(&w->mem, w->sp, &top) && top == ra;
+}
+
+#define RULE_SAVED_FIELDS                                                      \
+	(((UINT64_C(4) << RULE_RBP_BITS) - 1) << RULE_RBP_SHIFT |              \
+		((UINT64_C(4) << RULE_RBX_BITS) - 1) << RULE_RBX_SHIFT)
+
+/* A frame whose rbp is saved by rbp, and whose CFA is found otherwise. */
+static inline bool may_be_left(rule_t rule)
+{
+	return (rule >> RULE_RBP_SHIFT & 3) == SAVED_RBP &&
+		rule_kind(rule) == RULE_REG && rule_reg(rule) != ARCH_REG_RBP;
+}
+
+static inline bool find_return_address(struct walk *w, rule_t rule,
+	uint64_t cfa, uint64_t *ret)
+{
+	if (pp_unlikely(rule_kind(rule) == RULE_RA_REG))
+		return full_register(w, rule_reg(rule), ret);
+	return safe_read(&w->mem, cfa - 8, ret);
+}
+
 static inline bool step_by_rule(struct walk *w, rule_t rule)
 {
 	uint64_t cfa, ra, rbp = w->rbp;
@@ -214,18 +230,18 @@ static inline bool step_by_rule(struct walk *w, rule_t rule)
 	if (pp_unlikely(cfa % 8 || cfa <= w->sp || cfa > w->top ||
 		    cfa - w->sp > FRAME_LIMIT))
 		return false;
-	if (rule_kind(rule) == RULE_RA_REG) {
-		if (!full_register(w, rule_reg(rule), &ra))
-			return false;
-	} else if (!safe_read(&w->mem, cfa - 8, &ra)) {
+	if (!find_return_address(w, rule, cfa, &ra))
 		return false;
-	}
+	if (pp_unlikely(may_be_left(rule)) && is_left_already(w, ra))
+		rule &= ~RULE_SAVED_FIELDS; /* SAVED_SAME */
 	/* rbx first: it may be found by this frame's rbp. */
 	if (!restore(w, rule, RULE_RBX_SHIFT, RULE_RBX_BITS, cfa, &w->rbx,
 		    &w->rbx_known) ||
 		!restore(w, rule, RULE_RBP_SHIFT, RULE_RBP_BITS, cfa, &rbp,
 			&rbp_known))
 		return false;
+	w->called_pc = w->pc;
+	w->called_sp = w->exact ? w->sp : 0;
 	w->rbp = rbp;
 	w->rbp_known = rbp_known;
 	w->pc = ra;
@@ -252,85 +268,9 @@ static PP_COLD bool step_signal(struct walk *w)
 	w->rbp_known = w->rbx_known = true;
 	w->exact = true;
 	w->guessed = false;
+	w->called_sp = 0;
 	enter_stack(w);
 	return true;
-}
-
-/* --- Guesses: code without unwind information ------------------------------ */
-
-static bool follows_call(struct walk *w, uint64_t pc)
-{
-	uint64_t before;
-
-	return pc >= PP_PAGE && pc < SAFE_READ_LIMIT &&
-		safe_read_unaligned(&w->mem, pc - 8, &before) &&
-		ends_in_call(before);
-}
-
-static bool in_known_code(uint64_t pc)
-{
-	struct segment seg;
-
-	return find_segment(pc - 1, true, &seg);
-}
-
-static void accept_guess(struct walk *w, uint64_t pc, uint64_t sp, uint64_t rbp)
-{
-	w->pc = pc;
-	w->sp = sp;
-	w->rbp = rbp;
-	w->rbx_known = false;
-	w->exact = false;
-	w->guessed = true;
-	w->regs = NULL;
-	w->ucontext = 0;
-}
-
-/* At its first instruction, or without a frame of its own: the return address
- * is on top. After "push %rbp" it is one below. */
-static bool guess_top(struct walk *w)
-{
-	uint64_t word;
-
-	if (!safe_read(&w->mem, w->sp, &word))
-		return false;
-	if (in_known_code(word) && follows_call(w, word)) {
-		accept_guess(w, word, w->sp + 8, w->rbp);
-		return true;
-	}
-	if (word != w->rbp || !safe_read(&w->mem, w->sp + 8, &word) ||
-		!in_known_code(word) || !follows_call(w, word))
-		return false;
-	accept_guess(w, word, w->sp + 16, w->rbp);
-	return true;
-}
-
-/* The pair {caller's rbp, return address} at rbp. The saved rbp can be
- * anything: the caller need not keep frame pointers. But if the return address
- * is itself in generated code, then it must be the next of a chain. */
-static bool guess_frame_pointer(struct walk *w)
-{
-	uint64_t rbp, ra;
-
-	if (!w->rbp_known || w->rbp % 8 || w->rbp < w->sp ||
-		w->rbp - w->sp > GUESS_FRAME_LIMIT || w->rbp + 16 > w->top)
-		return false;
-	if (!safe_read(&w->mem, w->rbp, &rbp) ||
-		!safe_read(&w->mem, w->rbp + 8, &ra) || !follows_call(w, ra))
-		return false;
-	if (!in_known_code(ra) && (rbp <= w->rbp || rbp % 8))
-		return false;
-	accept_guess(w, ra, w->rbp + 16, rbp);
-	return true;
-}
-
-static PP_COLD bool step_guess(struct walk *w)
-{
-	bool innermost = w->regs || w->ucontext;
-
-	if (innermost && w->exact && w->sp % 8 == 0 && guess_top(w))
-		return true;
-	return guess_frame_pointer(w);
 }
 
 /* --- The walk -------------------------------------------------------------- */
@@ -348,7 +288,7 @@ static inline bool step(struct walk *w, rule_t rule)
 		return step_signal(w);
 	case RULE_NO_INFO:
 	case RULE_UNKNOWN:
-		return step_guess(w);
+		return guess_step(w, rule_kind(rule) == RULE_UNKNOWN);
 	default:
 		return false;
 	}
@@ -423,6 +363,7 @@ static unsigned walk_plain(struct walk *w, frame_t *frames, unsigned n,
 	w->regs = NULL;
 	w->ucontext = 0;
 	w->guessed = false;
+	w->called_sp = 0;
 	return n;
 }
 
@@ -431,34 +372,65 @@ static inline bool is_plain(const struct walk *w)
 	return w->mem.span && !w->exact && !w->planted && w->rbp_known;
 }
 
-/* One frame of any kind: writes it and steps to its caller. */
+/* Can there be a frame here at all? A return address outside every known
+ * segment may be in generated code, but then there is a call before it. */
+static inline bool is_believable(struct walk *w, rule_t rule)
+{
+	return pp_likely(rule_kind(rule) != RULE_UNKNOWN) || w->exact ||
+		guess_follows_call(w, w->pc);
+}
+
 enum next { NEXT_CALLER, NEXT_START, NEXT_NONE };
 
-static enum next walk_one(struct walk *w, frame_t *frame, bool *ret_sure)
+/* Where a planted frame (a coroutine's, whose first return address its creator
+ * wrote) has no caller, it is the start. */
+static PP_COLD enum next leave_planted(struct walk *w, rule_t rule)
 {
-	rule_t rule = rule_here(w);
-
-	*frame = frame_make(w->pc, w->exact, rule_module(rule));
-	/* Callers in generated code count once known code shows that they
-	 * were callers. */
-	*ret_sure = rule_kind(rule) != RULE_UNKNOWN;
-	if (rule_kind(rule) == RULE_END)
-		return NEXT_START;
-	if (!w->planted)
-		return step(w, rule) ? NEXT_CALLER : NEXT_NONE;
-	/* A planted frame (a coroutine's, whose first return address its
-	 * creator wrote) mostly has no caller: it is the start. */
-	if (!step(w, rule) || !in_known_code(w->pc) || !follows_call(w, w->pc))
+	if (!step(w, rule) || !guess_in_known_code(w->pc) ||
+		!guess_follows_call(w, w->pc))
 		return NEXT_START;
 	w->planted = false;
 	return NEXT_CALLER;
 }
 
+/* One frame of any kind: writes it, counts it and steps to its caller. */
+static enum next walk_one(struct walk *w, frame_t *frames, unsigned *n,
+	unsigned *sure)
+{
+	rule_t rule = rule_here(w);
+
+	if (pp_unlikely(*n && !is_believable(w, rule))) {
+		if (!guess_repair(w))
+			return NEXT_NONE;
+		rule = rule_here(w);
+	}
+	frames[(*n)++] = frame_make(w->pc, w->exact, rule_module(rule));
+	/* Callers in generated code count once known code shows that they
+	 * were callers. */
+	if (pp_likely(rule_kind(rule) != RULE_UNKNOWN) || *n == 1)
+		*sure = *n;
+	if (rule_kind(rule) == RULE_END)
+		return NEXT_START;
+	if (pp_unlikely(w->planted))
+		return leave_planted(w, rule);
+	return step(w, rule) ? NEXT_CALLER : NEXT_NONE;
+}
+
+/* pc is no address of code. */
+static PP_COLD bool ends_at_null(struct walk *w, enum unwind_end *ret_end)
+{
+	if (guess_repair(w))
+		return false;
+	if (at_null_end(w))
+		*ret_end = UNWIND_COMPLETE;
+	return true;
+}
+
+/* Returns how many frames can be shown. */
 static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 	enum unwind_end *ret_end)
 {
-	unsigned n = 0, sure = 1;
-	bool is_sure;
+	unsigned n = 0, sure = 0;
 
 	*ret_end = UNWIND_TRUNCATED;
 	for (;;) {
@@ -468,23 +440,21 @@ static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 			n = walk_plain(w, frames, n, most);
 		if (n > before)
 			sure = n;
-		if (n && w->pc - 1 >= SAFE_READ_LIMIT) {
-			if (at_null_end(w))
-				*ret_end = UNWIND_COMPLETE;
+		if (n && pp_unlikely(w->pc - 1 >= SAFE_READ_LIMIT) &&
+			ends_at_null(w, ret_end))
 			return sure;
-		}
 		if (n == most) {
 			*ret_end = UNWIND_DEPTH;
 			return n;
 		}
-		switch (walk_one(w, &frames[n++], &is_sure)) {
+		switch (walk_one(w, frames, &n, &sure)) {
 		case NEXT_START:
 			*ret_end = UNWIND_COMPLETE;
 			return n;
 		case NEXT_NONE:
-			return is_sure ? n : sure;
+			return sure;
 		case NEXT_CALLER:
-			sure = is_sure ? n : sure;
+			break;
 		}
 	}
 }
@@ -510,6 +480,7 @@ unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
 	safe_read_init(&w.mem);
 	w.generation = rules_generation();
 	w.misses = w.errors = 0;
+	w.called_pc = w.called_sp = 0;
 	enter_stack(&w);
 	n = walk(&w, frames, most, ret_end);
 	if (s && w.misses + w.mem.probes) {

@@ -43,6 +43,27 @@ static inline bool ends_in_call(uint64_t eight)
 	return false;
 }
 
+/* Where the call before return address `ra` goes to, given the eight bytes
+ * before it; 0 if it is not a direct call. */
+static inline uint64_t direct_call_target(uint64_t eight, uint64_t ra)
+{
+	int32_t distance = (int32_t)(eight >> 32);
+
+	return (eight >> 24 & 0xff) == 0xe8 ? ra + (uint64_t)(int64_t)distance
+					    : 0;
+}
+
+/* Do these first eight bytes jump through memory: ff 25, perhaps after endbr64
+ * and a bnd prefix? */
+static inline bool is_plt_stub(uint64_t code)
+{
+	if ((code & 0xffffffff) == 0xfa1e0ff3)
+		code >>= 32;
+	if ((code & 0xff) == 0xf2)
+		code >>= 8;
+	return (code & 0xffff) == 0x25ff;
+}
+
 /* "mov $15, %rax; syscall": a signal trampoline without unwind information,
  * given its first sixteen bytes. */
 static inline bool is_sigreturn(uint64_t first, uint64_t second)
