@@ -1,0 +1,257 @@
+/*
+ * forks.c - processes that fork. BUILD: -pthread
+ *
+ * forks tree       a tree of four, each with work and memory of its own
+ * forks storm      one thread forks 200 children while four others allocate,
+ *                  use CPU time and start threads; every child must end
+ * forks handler    a signal handler forks in the middle of malloc
+ * forks raw        children that no library sees: _Fork and the system call
+ * forks thread     a thread forks; the child lives on in it
+ * forks idle       forks a child that only waits for a signal, and prints pids
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile unsigned long sink;
+static void *volatile held[8];
+
+static inline __attribute__((always_inline)) void spin(long ms)
+{
+	struct timespec t;
+	long end;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	end = t.tv_sec * 1000 + t.tv_nsec / 1000000 + ms;
+	do {
+		for (int i = 0; i < 2000; i++)
+			sink += (unsigned long)i;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	} while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < end);
+}
+
+/* The counter keeps gcc from folding them: the profile has to tell the
+ * processes apart. */
+#define WORK(who)                                                              \
+	__attribute__((noinline)) static void work_##who(void)                 \
+	{                                                                      \
+		held[0] = malloc(1000000);                                     \
+		memset(held[0], 1, 1000000);                                   \
+		sink += __COUNTER__;                                           \
+		spin(150);                                                     \
+	}
+WORK(parent)
+WORK(child)
+WORK(grandchild)
+WORK(second)
+
+static void reap(pid_t child)
+{
+	int status = 0;
+
+	if (waitpid(child, &status, 0) != child || status != 0) {
+		printf("child failed: %x\n", (unsigned)status);
+		exit(1);
+	}
+}
+
+static void tree(void)
+{
+	pid_t child;
+
+	work_parent();
+	child = fork();
+	if (child == 0) {
+		work_child();
+		child = fork();
+		if (child == 0) {
+			work_grandchild();
+			_exit(0);
+		}
+		reap(child);
+		exit(0);
+	}
+	reap(child);
+	child = fork();
+	if (child == 0) {
+		work_second();
+		kill(getpid(), SIGTERM);
+	}
+	waitpid(child, NULL, 0);
+	work_parent();
+}
+
+/* --- storm ---------------------------------------------------------------- */
+
+static atomic_int stop;
+
+static void *nothing(void *unused)
+{
+	return unused;
+}
+
+static void *busy(void *unused)
+{
+	pthread_t t;
+
+	while (!atomic_load(&stop)) {
+		for (int i = 1; i < 200; i++)
+			free(malloc((size_t)i * 100));
+		if (pthread_create(&t, NULL, nothing, NULL) == 0)
+			pthread_join(t, NULL);
+	}
+	return unused;
+}
+
+static void child_of_storm(int i)
+{
+	for (int k = 1; k < 100; k++)
+		held[k % 8] = realloc(held[k % 8], (size_t)k * 50);
+	if (i % 4 == 0)
+		spin(3);
+	if (i % 4 == 1)
+		exit(0);
+	if (i % 4 == 2)
+		execl("/bin/true", "true", (char *)NULL);
+	_exit(0);
+}
+
+static void storm(void)
+{
+	pthread_t t[4];
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, busy, NULL);
+	for (int i = 0; i < 200; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			alarm(20); /* a hang ends, and shows */
+			child_of_storm(i);
+		}
+		reap(child);
+	}
+	atomic_store(&stop, 1);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	printf("200 children\n");
+}
+
+/* --- from a handler ------------------------------------------------------- */
+
+static atomic_int forked;
+
+static void fork_here(int sig)
+{
+	pid_t child = fork();
+
+	(void)sig;
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	atomic_fetch_add(&forked, 1);
+}
+
+static void handler(void)
+{
+	struct itimerval often = { { 0, 2000 }, { 0, 2000 } };
+
+	signal(SIGALRM, fork_here);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while (atomic_load(&forked) < 100) {
+		for (int i = 1; i < 200; i++)
+			free(malloc((size_t)i * 100));
+	}
+	signal(SIGALRM, SIG_IGN);
+	held[0] = malloc(1000000);
+	printf("100 forks\n");
+}
+
+/* --- unseen --------------------------------------------------------------- */
+
+static void raw(void)
+{
+	work_parent();
+	for (int i = 0; i < 2; i++) {
+		pid_t child = i ? _Fork() : (pid_t)syscall(SYS_fork);
+
+		if (child == 0) {
+			work_child();
+			_exit(0);
+		}
+		reap(child);
+	}
+}
+
+static void *fork_in_thread(void *unused)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		work_child();
+		exit(0);
+	}
+	reap(child);
+	return unused;
+}
+
+static void in_thread(void)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, fork_in_thread, NULL);
+	pthread_join(t, NULL);
+	work_parent();
+}
+
+static void say_pid(const char *who)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%s %d\n", who, getpid());
+
+	(void)!write(1, line, (size_t)n);
+}
+
+static void idle(void)
+{
+	if (fork() == 0) {
+		held[0] = malloc(1000000);
+		spin(50);
+		say_pid("child");
+	} else {
+		held[1] = malloc(2000000);
+		spin(50);
+		say_pid("parent");
+	}
+	for (;;)
+		spin(10);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "tree", tree },
+	{ "storm", storm },
+	{ "handler", handler },
+	{ "raw", raw },
+	{ "thread", in_thread },
+	{ "idle", idle },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests); i++) {
+		if (strcmp(argv[1], tests[i].name) == 0)
+			tests[i].run();
+	}
+	return 0;
+}
