@@ -68,21 +68,28 @@ static bool same_segment(const struct module *a, const struct module *b)
 	       memcmp(a->build_id, b->build_id, sizeof(a->build_id)) == 0;
 }
 
-static void find_same(struct locations *l)
+static unsigned first_same(const struct locations *l, unsigned i)
 {
-	uint32_t n = PP_MIN(l->mapping_count, SAME_MAX);
+	const struct module *m = modules_get(l->session, i);
 
-	for (uint32_t i = 0; i < l->mapping_count; i++)
-		l->mappings[i].same_as = (uint16_t)i;
-	for (uint32_t i = 1; i < n; i++) {
+	for (unsigned k = 1; k < PP_MIN(i, SAME_MAX); k++) {
+		if (l->mappings[k].start == l->mappings[i].start &&
+			same_segment(m, modules_get(l->session, k)))
+			return k;
+	}
+	return i;
+}
+
+static void read_modules(struct locations *l)
+{
+	for (unsigned i = 1; i < l->mapping_count; i++) {
 		const struct module *m = modules_get(l->session, i);
 
-		for (uint32_t k = 1; k < i; k++) {
-			if (same_segment(m, modules_get(l->session, k))) {
-				l->mappings[i].same_as = (uint16_t)k;
-				break;
-			}
-		}
+		if (!m)
+			continue;
+		l->mappings[i].start = m->start;
+		l->mappings[i].size = m->limit - m->start;
+		l->mappings[i].same_as = (uint16_t)first_same(l, i);
 	}
 }
 
@@ -105,7 +112,7 @@ int locations_init(struct locations *l, const struct session *s,
 		arena, l->mapping_count * sizeof(*l->mappings));
 	if (!l->mappings || !set_room(l, FIRST_ROOM))
 		return -ENOMEM;
-	find_same(l);
+	read_modules(l);
 	return 0;
 }
 
@@ -116,15 +123,12 @@ static uint64_t key_of(const struct locations *l, frame_t frame)
 {
 	unsigned module = frame_module(frame);
 	uint64_t address = frame_address(frame) & FRAME_PC_MASK;
-	const struct module *m = NULL;
+	const struct mapping *m;
 
 	if (module == FRAME_SYNTHETIC)
 		return frame_make(frame_pc(frame), false, module);
-	if (module < l->mapping_count)
-		m = modules_get(l->session, module);
-	if (!m || address - m->start >= m->limit - m->start)
-		module = 0;
-	module = l->mappings[module].same_as;
+	m = &l->mappings[module < l->mapping_count ? module : 0];
+	module = address - m->start < m->size ? m->same_as : 0;
 	return frame_make(address, false, module);
 }
 

@@ -34,7 +34,8 @@ struct location {
 };
 
 struct mapping {
-	uint16_t same_as; /* the first instance of the same segment */
+	uint64_t start, size; /* 0, 0: not a module we know */
+	uint16_t same_as;     /* the first instance of the same segment */
 	bool used, named, changed;
 };
 

@@ -18,11 +18,13 @@
 #include "fmt.h"
 #include "live.h"
 #include "modules.h"
+#include "profile.h"
 #include "report.h"
 #include "ring.h"
 #include "rows.h"
 #include "session.h"
 #include "size_class.h"
+#include "snapshot.h"
 #include "stacks.h"
 #include "sys.h"
 
@@ -303,12 +305,455 @@ TEST(heap_profile_takes_in_use_from_the_live_table)
 	session_close(s);
 }
 
+TEST(allocs_differs_from_heap_by_its_default_only)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_ALLOCS));
+	struct session *s = make_session(&set);
+	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
+	char path[4096];
+
+	push_alloc(s, a, 1, 0x10000, 100, ROW_ONE);
+	push_free(s, 0x10000);
+	CHECK_EQ(write_kind(s, PROFILE_ALLOCS, REPORT_EXIT, path), 0);
+	run(raw, path);
+	CHECK(has("alloc_objects/count alloc_space/bytes[dflt] "
+		  "inuse_objects/count inuse_space/bytes\n"));
+	CHECK(has("          1        100          0          0: 1 "));
+	session_close(s);
+}
+
+TEST(heap_peak_is_the_moment_of_the_most_bytes)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_HEAP_PEAK));
+	struct session *s = make_session(&set);
+	unsigned m = own_module(s);
+	frame_t a[] = { in((void *)leaf_function, m) };
+	frame_t b[] = { in((void *)middle_function, m) };
+	char path[4096];
+
+	push_alloc(s, a, 1, 0x10000, 100, ROW_ONE);
+	push_alloc(s, b, 1, 0x20000, 900, ROW_ONE); /* the peak */
+	push_free(s, 0x20000);
+	push_alloc(s, a, 1, 0x30000, 100, ROW_ONE);
+	CHECK_EQ(write_kind(s, PROFILE_HEAP_PEAK, REPORT_EXIT, path), 0);
+	run(raw, path);
+	CHECK(has("inuse_objects/count inuse_space/bytes\n"));
+	CHECK(has("          1        100: "));
+	CHECK(has("          1        900: "));
+	session_close(s);
+}
+
+TEST(earlier_copy_of_in_use_is_what_is_written)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_HEAP));
+	struct session *s = make_session(&set);
+	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
+	struct report_request request = { .kind = PROFILE_HEAP,
+		.occasion = REPORT_EXIT,
+		.own_process = true };
+	char path[4096];
+
+	push_alloc(s, a, 1, 0x10000, 100, ROW_ONE);
+	request.live = report_copy_live(s);
+	CHECK(request.live != NULL);
+	push_free(s, 0x10000);
+	push_alloc(s, a, 1, 0x20000, 100, ROW_ONE);
+	push_free(s, 0x20000);
+	CHECK_EQ(report_write(s, &request, path, sizeof(path)), 0);
+	run(raw, path);
+	CHECK(has("          2        200          1        100: 1 "));
+	session_close(s);
+}
+
+TEST(without_samples_no_file_is_made)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	char path[4096] = "untouched";
+
+	(void)snprintf(set.output, sizeof(set.output), "%s/none/x.pb.gz", dir);
+	s->settings = set;
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_SIGNAL, path), -ENODATA);
+	CHECK(strcmp(path, "untouched") == 0);
+	(void)snprintf(path, sizeof(path), "%s/none", dir);
+	CHECK(access(path, F_OK) != 0);
+	CHECK_EQ(s->sequence[PROFILE_CPU], 0);
+	session_close(s);
+}
+
+TEST(window_holds_what_came_since_the_last_one)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
+	uint32_t row = cpu_row(s, a, 1, "t", 0);
+	char path[4096];
+
+	push_cpu(s, row, 5);
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_WINDOW, path), 0);
+	CHECK(strstr(path, ".1.pb.gz") != NULL);
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_WINDOW, path), -ENODATA);
+	push_cpu(s, row, 2);
+	s->cpu_window_start_ns = sys_clock_ns(CLOCK_REALTIME) - 7000000000u;
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_WINDOW, path), 0);
+	CHECK(strstr(path, ".2.pb.gz") != NULL);
+	run(raw, path);
+	CHECK(has("          2   20000000: 1 "));
+	CHECK(has("\nDuration: 7"));
+	/* Cumulative files are not touched by windows. */
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_EXIT, path), 0);
+	run(raw, path);
+	CHECK(has("          7   70000000: 1 "));
+	session_close(s);
+}
+
+TEST(our_own_frames_are_not_shown)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	unsigned m = own_module(s);
+	unsigned ours = fake_module(s, 0x700000000000, "/opt/libpprofc.so");
+	frame_t with[] = { frame_make(0x700000000010, true, ours),
+		in((void *)leaf_function, m),
+		frame_make(0x700000000020, false, ours),
+		in((void *)middle_function, m),
+		frame_make(0x700000000030, false, ours) };
+	frame_t without[] = { with[1], with[3] };
+	frame_t only[] = { with[0] };
+	char path[4096];
+
+	push_cpu(s, cpu_row(s, with, 5, "t", 0), 1);
+	push_cpu(s, cpu_row(s, without, 2, "t", 0), 2);
+	push_cpu(s, cpu_row(s, only, 1, "t", 0), 4);
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_EXIT, path), 0);
+	run(raw, path);
+	/* The first two are one row now; the last had nothing else. */
+	CHECK(has("          3   30000000: "));
+	CHECK(has("          4   40000000: "));
+	CHECK_EQ(times("0000000: "), 2);
+	CHECK_EQ(times("0x7000000000"), 2); /* one location, the mapping */
+	session_close(s);
+}
+
+TEST(allocator_frames_go_but_never_the_whole_stack)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_HEAP));
+	struct session *s = make_session(&set);
+	unsigned m = own_module(s);
+	frame_t new = in((void *)_Znwm, m);
+	frame_t truncated = frame_synthetic(FRAME_TRUNCATED);
+	frame_t twice[] = { new, new + 1, in((void *)leaf_function, m) };
+	frame_t only[] = { new, new + 2, truncated };
+	frame_t inside[] = { in((void *)middle_function, m), new + 3 };
+	char path[4096];
+
+	push_alloc(s, twice, 3, 0x10000, 1, ROW_ONE);
+	push_alloc(s, only, 3, 0x20000, 2, ROW_ONE);
+	push_alloc(s, inside, 2, 0x30000, 3, ROW_ONE);
+	CHECK_EQ(write_kind(s, PROFILE_HEAP, REPORT_EXIT, path), 0);
+	run("go tool pprof -traces", path);
+	CHECK(has("1B   leaf_function\n-"));
+	CHECK(has("2B   operator new\n             operator new\n"
+		  "             [truncated]\n"));
+	CHECK(has("3B   middle_function\n             operator new\n"));
+	session_close(s);
+}
+
+TEST(frames_of_ours_have_names_and_a_mapping)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	char path[4096];
+
+	(void)own_module(s);
+	for (unsigned i = 0; i < FRAME_SYNTHETICS; i++) {
+		frame_t f = frame_synthetic((enum frame_synthetic)i);
+
+		push_cpu(s, cpu_row(s, &f, 1, "t", 0), 1 + i);
+	}
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_EXIT, path), 0);
+	run(raw, path);
+	CHECK(has("0x1000/0x2000/0x0 [pprofc]  [FN]\n"));
+	CHECK(has("[truncated] :0 s=0\n"));
+	CHECK(has("[max depth] :0 s=0\n"));
+	CHECK(has("[overflow] :0 s=0\n"));
+	CHECK(has("[thread end] :0 s=0\n"));
+	CHECK(has("[thread unseen] :0 s=0\n"));
+	/* The program is the first mapping, although no sample is in it. */
+	CHECK(has("Mappings\n1: "));
+	CHECK(strstr(strstr(text, "Mappings\n1: "), "test_profile") != NULL);
+	run("go tool pprof -top", path);
+	CHECK(has("File: test_profile\n"));
+	CHECK(!strstr(text, "Local symbolization"));
+	session_close(s);
+}
+
+TEST(program_comes_first_even_if_it_was_never_seen)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	unsigned m = fake_module(s, 0x700000000000, "/lib/libfoo.so");
+	frame_t f = frame_make(0x700000000010, true, m);
+	char path[4096];
+
+	push_cpu(s, cpu_row(s, &f, 1, "t", 0), 1);
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_EXIT, path), 0);
+	run("go tool pprof -top -symbolize=none", path);
+	CHECK(has("File: test_profile\nBuild ID: "));
+	CHECK(has("[libfoo.so]"));
+	session_close(s);
+}
+
+TEST(code_without_a_name_has_no_line)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	unsigned m = fake_module(s, 0x700000000000, "/lib/libfoo.so (deleted)");
+	frame_t a[] = { frame_make(0x700000000010, true, m),
+		frame_make(0x700000000000, false, m), /* before its start */
+		frame_make(0x123456789abc, true, 0) };
+	char path[4096];
+
+	push_cpu(s, cpu_row(s, a, 3, "t", 0), 1);
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_EXIT, path), 0);
+	run(raw, path);
+	CHECK(has(": 0x700000000010 M="));
+	CHECK(has("0x700000000000/0x700000001000/0x1000 /lib/libfoo.so "
+		  "deadbeef \n"));
+	CHECK(has(": 0x6fffffffffff M="));
+	CHECK(has("0x123456789abc/"));
+	CHECK(has("[unknown]  \n") || has("[unknown] \n"));
+	CHECK_EQ(times(" s=0"), 0);
+	session_close(s);
+}
+
+TEST(file_that_changed_gives_no_names_and_a_comment)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	unsigned m = fake_module(s, 0x700000000000, "/proc/self/exe");
+	frame_t f = frame_make(0x700000000010, true, m);
+	char path[4096];
+
+	push_cpu(s, cpu_row(s, &f, 1, "t", 0), 1);
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_EXIT, path), 0);
+	run("go tool pprof -comments", path);
+	CHECK(has("no names from /proc/self/exe: another build than the one "
+		  "that ran\n"));
+	session_close(s);
+}
+
+TEST(thread_names_are_made_fit_for_json)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU));
+	struct session *s = make_session(&set);
+	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
+	char path[4096];
+
+	push_cpu(s, cpu_row(s, a, 1, "b\xff\nx", 0), 1);
+	push_cpu(s, cpu_row(s, a, 1, "b\x01\tx", 0), 2);
+	push_cpu(s, cpu_row(s, a, 1, "sixteen-\xc3\xa9-bytes", 0), 4);
+	push_cpu(s, cpu_row(s, a, 1, "", 0), 8);
+	CHECK_EQ(write_kind(s, PROFILE_CPU, REPORT_EXIT, path), 0);
+	run(raw, path);
+	CHECK(has(
+		"          3   30000000: 1 \n                thread:[b??x]\n"));
+	CHECK(has("          4   40000000: 1 \n"
+		  "                thread:[sixteen-\xc3\xa9-bytes]\n"));
+	CHECK(has("          8   80000000: 1 \n"));
+	CHECK_EQ(times("thread:"), 2);
+	session_close(s);
+}
+
+TEST(names_can_be_left_out_but_stripping_still_works)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_HEAP));
+	struct session *s;
+	frame_t a[2];
+	char path[4096];
+
+	set.symbols = SYMBOLS_NONE;
+	s = make_session(&set);
+	a[0] = in((void *)_Znwm, own_module(s));
+	a[1] = in((void *)leaf_function, own_module(s));
+	push_alloc(s, a, 2, 0x10000, 1, ROW_ONE);
+	CHECK_EQ(write_kind(s, PROFILE_HEAP, REPORT_EXIT, path), 0);
+	run("go tool pprof -symbolize=none -raw", path);
+	CHECK_EQ(times(" s=0"), 0);
+	CHECK_EQ(times("[FN]"), 0);
+	CHECK(has("          1          1          1          1: 1 \n"));
+	session_close(s);
+}
+
+TEST(numbers_count_up_and_the_newest_are_kept)
+{
+	struct settings set = settings_for(
+		PROFILE_BIT(PROFILE_HEAP) | PROFILE_BIT(PROFILE_CPU));
+	struct session *s;
+	char path[4096];
+	frame_t a[1];
+
+	(void)snprintf(
+		set.output, sizeof(set.output), "%s/keep/%%k.pb.gz", dir);
+	set.keep = 2;
+	s = make_session(&set);
+	a[0] = in((void *)leaf_function, own_module(s));
+	push_alloc(s, a, 1, 0x10000, 1, ROW_ONE);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK_EQ(write_kind(s, PROFILE_HEAP, REPORT_INTERVAL, path), 0);
+	CHECK_EQ(write_kind(s, PROFILE_HEAP, REPORT_EXIT, path), 0);
+	(void)snprintf(path, sizeof(path), "%s/keep", dir);
+	run("ls", path);
+	CHECK(strcmp(text, "heap.3.pb.gz\nheap.4.pb.gz\nheap.pb.gz\n") == 0);
+	CHECK_EQ(session_stat(s, STAT_REPORTS), 5);
+	session_close(s);
+}
+
+TEST(place_that_cannot_be_written_is_counted)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_HEAP));
+	struct session *s;
+	char path[4096];
+	frame_t a[1];
+
+	(void)snprintf(set.output, sizeof(set.output), "/dev/null/x.pb.gz");
+	s = make_session(&set);
+	a[0] = in((void *)leaf_function, own_module(s));
+	push_alloc(s, a, 1, 0x10000, 1, ROW_ONE);
+	CHECK_EQ(write_kind(s, PROFILE_HEAP, REPORT_EXIT, path), -ENOTDIR);
+	CHECK_EQ(session_stat(s, STAT_REPORTS_FAILED), 1);
+	session_close(s);
+}
+
+/* --- memory -------------------------------------------------------------- */
+
+static size_t sunk;
+
+static int sink(void *arg, const void *data, size_t len)
+{
+	(void)arg;
+	(void)data;
+	sunk += len;
+	return 0;
+}
+
+static int write_with(struct session *s, uint32_t fail_after)
+{
+	struct report_request request = { .kind = PROFILE_HEAP,
+		.own_process = true };
+	struct snapshot snap;
+	struct arena arena;
+	int err;
+
+	arena_init(&arena);
+	arena.fail_after = fail_after;
+	sunk = 0;
+	err = snapshot_take(s, &request, &arena, &snap);
+	if (!err)
+		err = profile_write(&snap, &request, &arena, sink, NULL);
+	arena_free(&arena);
+	return err;
+}
+
+/* With every single allocation refused once: an error, or (names only) a
+ * profile without some names; never anything else. */
+TEST(refused_memory_is_an_error)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_HEAP));
+	struct session *s = make_session(&set);
+	unsigned m = own_module(s);
+	unsigned failed = 0, n;
+	size_t whole;
+
+	for (unsigned i = 0; i < 3000; i++) {
+		frame_t a[] = { in((void *)leaf_function, m) + i / 3,
+			in((void *)middle_function, m) };
+
+		push_alloc(s, a, 2, 0x10000 + 16 * i, 1 + i % 3, ROW_ONE);
+	}
+	CHECK_EQ(write_with(s, 0), 0);
+	whole = sunk;
+	for (n = 1; n < 10000; n++) {
+		int err = write_with(s, n);
+
+		if (err == 0 && sunk == whole)
+			break;
+		failed += err == -ENOMEM;
+		CHECK(err == -ENOMEM || err == 0);
+	}
+	printf("# %u of %u refusals were errors\n", failed, n - 1);
+	CHECK(n > 20 && n < 10000);
+	CHECK(failed > 10);
+	session_close(s);
+}
+
+/* --- the stack a report needs -------------------------------------------- */
+
+#define STACK_BYTES (64u * 1024)
+
+static struct session *on_signal_session;
+static int on_signal_result;
+
+static void write_in_handler(int sig)
+{
+	char path[256];
+
+	(void)sig;
+	on_signal_result = write_kind(
+		on_signal_session, PROFILE_HEAP, REPORT_EXIT, path);
+}
+
+TEST(report_fits_a_small_stack)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_HEAP));
+	struct session *s = make_session(&set);
+	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
+	static uint8_t stack[STACK_BYTES];
+	stack_t alt = { .ss_sp = stack, .ss_size = STACK_BYTES };
+	struct sigaction act = { .sa_handler = write_in_handler,
+		.sa_flags = SA_ONSTACK };
+	size_t unused = 0;
+
+	push_alloc(s, a, 1, 0x10000, 1, ROW_ONE);
+	on_signal_session = s;
+	on_signal_result = 1;
+	memset(stack, 0xa5, sizeof(stack));
+	CHECK_EQ(sigaltstack(&alt, NULL), 0);
+	CHECK_EQ(sigaction(SIGUSR1, &act, NULL), 0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(on_signal_result, 0);
+	while (unused < sizeof(stack) && stack[unused] == 0xa5)
+		unused++;
+	printf("# a report used %zu bytes of stack\n", sizeof(stack) - unused);
+	CHECK(sizeof(stack) - unused < 20 * 1024);
+	alt.ss_flags = SS_DISABLE;
+	CHECK_EQ(sigaltstack(&alt, NULL), 0);
+	session_close(s);
+}
+
 int main(void)
 {
 	(void)snprintf(
 		dir, sizeof(dir), "/tmp/pprofc-test-profile.%d", getpid());
 	RUN(cpu_profile_holds_what_was_pushed);
 	RUN(heap_profile_takes_in_use_from_the_live_table);
+	RUN(allocs_differs_from_heap_by_its_default_only);
+	RUN(heap_peak_is_the_moment_of_the_most_bytes);
+	RUN(earlier_copy_of_in_use_is_what_is_written);
+	RUN(without_samples_no_file_is_made);
+	RUN(window_holds_what_came_since_the_last_one);
+	RUN(our_own_frames_are_not_shown);
+	RUN(allocator_frames_go_but_never_the_whole_stack);
+	RUN(frames_of_ours_have_names_and_a_mapping);
+	RUN(program_comes_first_even_if_it_was_never_seen);
+	RUN(code_without_a_name_has_no_line);
+	RUN(file_that_changed_gives_no_names_and_a_comment);
+	RUN(thread_names_are_made_fit_for_json);
+	RUN(names_can_be_left_out_but_stripping_still_works);
+	RUN(numbers_count_up_and_the_newest_are_kept);
+	RUN(place_that_cannot_be_written_is_counted);
+	RUN(refused_memory_is_an_error);
+	RUN(report_fits_a_small_stack);
 	(void)snprintf(text, sizeof(text), "rm -rf '%s'", dir);
 	(void)!system(text);
 	return test_done();
