@@ -43,7 +43,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough -Wdouble-promotion \
 	-Wdate-time -Werror=implicit-function-declaration $(if $(WERROR),-Werror)
 BASE := -std=gnu11 -D_GNU_SOURCE -DPPROFC_VERSION='"$(VERSION)"' \
-	-ffile-prefix-map=$(CURDIR)/= $(if $(SAN),-fsanitize=$(SAN))
+	-ffile-prefix-map=$(CURDIR)=. $(if $(SAN),-fsanitize=$(SAN))
 # Code that may run in a signal handler of somebody else's program: no TLS
 # that allocates, no stack protector or fortify that would abort the host.
 CODE := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
@@ -183,7 +183,7 @@ $B/lint/%.ok: %.c .clang-tidy Makefile $(wildcard */*.h */*/*.h) \
 	$Qtouch $@
 
 lint: $(LINT) all ## format, clang, clang-tidy, cppcheck, shellcheck, mandoc
-	$Qscripts/lint
+	$Qscripts/lint $B
 demo: all ## build, profile a real program, show it with go tool pprof
 	$Qscripts/demo $B
 bench: tests ## overhead beside jemalloc, tcmalloc, gperftools, heaptrack
@@ -199,6 +199,8 @@ install: all ## into DESTDIR, PREFIX, LIBDIR
 	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7/
 print-flags: # the compiler flags of one folder, for scripts/check-layers
 	@printf '%s\n' "$(subst ",\",$(call flags,$(DIR)))"
+repro: ## build twice and compare
+	$Qscripts/repro
 clean: ## remove build/
 	rm -rf build
 help: ## this text
