@@ -234,6 +234,43 @@ TEST(coroutine_ends_at_its_entry)
 	CHECK(!frame_is_exact(frames[depth - 2]));
 }
 
+/* The context of a small coroutine: what a cold walk, with a library never met
+ * before, takes of the stack. */
+#define COLD_WALK_BYTES 2048
+
+static void cold_walk(void)
+{
+	unwind_invalidate();
+	walk_here();
+	__asm__ volatile("");
+}
+
+TEST(a_cold_walk_needs_little_stack)
+{
+	static _Alignas(16) unsigned char stack[32 * 1024];
+	struct session *kept = session, *fresh;
+	size_t left = 0;
+
+	CHECK_EQ(session_create(&kept->settings, &fresh), 0);
+	session = fresh;
+	memset(stack, 0xa5, sizeof(stack));
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = stack;
+	coroutine.uc_stack.ss_size = sizeof(stack);
+	coroutine.uc_link = &main_context;
+	makecontext(&coroutine, cold_walk, 0);
+	swapcontext(&main_context, &coroutine);
+	while (left < sizeof(stack) && stack[left] == 0xa5)
+		left++;
+	printf("# a cold walk took %zu bytes of stack\n",
+		sizeof(stack) - left);
+	CHECK(sizeof(stack) - left <= COLD_WALK_BYTES);
+	CHECK_EQ(end, UNWIND_COMPLETE);
+	session = kept;
+	session_close(fresh);
+	unwind_invalidate();
+}
+
 /* --- Code without unwind information --------------------------------------- */
 
 /* push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret */
@@ -457,6 +494,7 @@ int main(void)
 	RUN(handler_sees_what_it_interrupted);
 	RUN(handler_on_its_own_stack_sees_the_same);
 	RUN(coroutine_ends_at_its_entry);
+	RUN(a_cold_walk_needs_little_stack);
 	RUN(generated_code_with_frame_pointers_is_walked);
 	RUN(generated_code_without_frame_pointers_is_no_truth);
 	RUN(page_zero_and_unmapped_pages_are_not_read);
