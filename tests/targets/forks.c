@@ -1,5 +1,5 @@
 /*
- * forks.c - processes that fork. BUILD: -pthread
+ * forks.c - processes that fork. BUILD: -pthread -fno-builtin-malloc
  *
  * forks tree       a tree of four, each with work and memory of its own
  * forks storm      one thread forks 200 children while four others allocate,

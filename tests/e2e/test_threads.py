@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Threads: seen or unseen, long or short, their CPU time is accounted for.
+
+tests/targets/threads.c prints its getrusage last. The phases of the threads'
+timers are spread evenly over the period, so a total is off by a few periods at
+most, whatever the number of threads: PERIODS, beside 2 % of the truth.
+"""
+
+
+import lib
+from lib import case, expect, expect_equal
+
+PERIODS = 4
+
+
+def measure(what, hz=100, **env):
+    """Run; returns (rusage in ns, Profile, stdout without the rusage)."""
+    with lib.Directory() as d:
+        ours = lib.run([lib.target("threads"), what], d,
+                       env={"PPROFC_PROFILES": "cpu", "PPROFC_CPU_HZ": hz,
+                            **env})
+        expect_equal((ours.status, ours.err), (0, b""), "status, stderr")
+        out, _, rusage = ours.out.rpartition(b"rusage ")
+        return int(rusage), lib.Profile(lib.profile_of(ours, "cpu")), out
+
+
+def expect_total(rusage, profile, hz=100):
+    got, period = profile.total("cpu"), 1e9 / hz
+    lib.note(f"{got / 1e9:.3f} s of {rusage / 1e9:.3f} s "
+             f"({100 * got / rusage:.2f} %)")
+    expect(abs(got - rusage) <= 0.02 * rusage + PERIODS * period,
+           f"{got / 1e9} s in the profile, {rusage / 1e9} s used")
+
+
+def by_thread(profile):
+    found = {}
+    column = profile.column("cpu")
+    for sample in profile.samples:
+        name = sample.labels.get("thread")
+        found[name] = found.get(name, 0) + sample.values[column]
+    return found
+
+
+@case
+def c11_threads():
+    rusage, profile, out = measure("c11")
+    expect_equal(out, b"sum 20\n", "output")
+    expect_total(rusage, profile)
+    # Under its own name, or charged to it at the end: no frame of ours.
+    cum = profile.cum("cpu")
+    expect(cum["c11_worker"] >= 380e6, f"c11_worker has {cum['c11_worker']}")
+    expect(not [n for n in cum if "trampoline" in n], f"names {list(cum)}")
+
+
+@case
+def names_are_labels():
+    rusage, profile, _ = measure("names")
+    expect_total(rusage, profile)
+    found = by_thread(profile)
+    for name in ("alpha", "beta", "gamma-15-chars!"):
+        ns = found.get(name, 0)
+        expect(80e6 <= ns <= 120e6, f"{name} has {ns} ns; all: {found}")
+
+
+@case
+def threads_alive_at_the_end():
+    rusage, profile, _ = measure("alive_at_end")
+    expect_total(rusage, profile)
+    cum = profile.cum("cpu")
+    expect(cum["worker"] > 0, f"names {list(cum)}")
+
+
+@case
+def many_short_threads_leave_nothing_behind():
+    rusage, profile, _ = measure("many")
+    expect_total(rusage, profile)
+    used = profile.statistics()["memory used (bytes)"]
+    expect(used < 1 << 20, f"{used} bytes of memory used for 3000 threads")
+
+
+@case
+def threads_that_are_cancelled_or_leave():
+    rusage, profile, _ = measure("endings")
+    expect_total(rusage, profile)
+
+
+@case
+def destructors_that_come_after_ours():
+    with lib.Directory() as d:
+        plain = lib.run([lib.target("threads"), "destructors"], d,
+                        preload=False)
+    with lib.Directory() as d:
+        ours = lib.run([lib.target("threads"), "destructors"], d,
+                       env={"PPROFC_HEAP_RATE": 1})
+        lib.expect_same(plain, ours, [(rb"rusage \d+", b"rusage")])
+        heap = lib.Profile(lib.profile_of(ours, "heap"))
+        # Destructors run in four rounds of 20 keys in each of 50 threads.
+        index = heap.column("alloc_objects")
+        small = sum(s.values[index] for s in heap.samples if s.stack
+                    and lib.name_of(s.stack[0]) == "destroy")
+        expect_equal(small, 50 * 4 * 20 * 50, "allocations in destructors")
+
+
+@case
+def raw_thread_beside_a_seen_one():
+    rusage, profile, _ = measure("raw")
+    expect_total(rusage, profile)
+    cum = profile.cum("cpu")
+    # Found after some 100 samples of the other one; until then its time is
+    # charged to it at its end.
+    expect(cum["raw_worker"] >= 0.3 * 2e9, f"raw_worker has {cum}")
+
+
+@case
+def raw_thread_alone_is_named_unseen():
+    rusage, profile, _ = measure("raw_alone")
+    expect_total(rusage, profile)
+    unseen = profile.flat("cpu")["[thread unseen]"]
+    expect(unseen >= 450e6, f"[thread unseen] has {unseen} ns of 500 ms")
+
+
+@case
+def threads_that_libc_starts_by_itself():
+    rusage, profile, _ = measure("sigev_thread")
+    expect_total(rusage, profile)
+
+
+@case
+def threads_without_a_timer_are_charged_at_their_end():
+    rusage, profile, _ = measure("no_timers")
+    expect_total(rusage, profile)
+    failed = [v for k, v in profile.statistics().items() if "timer" in k]
+    expect(failed and max(failed) >= 4, f"comments: {profile.comments}")
+    column = profile.column("cpu")
+    ends = sum(s.values[column] for s in profile.samples
+               if [lib.name_of(l) for l in s.stack] ==
+               ["[thread end]", "worker"])
+    expect(ends >= 370e6, f"[thread end] of worker has {ends} ns of 400 ms")
+
+
+@case
+def smallest_stacks():
+    rusage, profile, _ = measure("small_stacks", hz=250)
+    expect_total(rusage, profile, hz=250)
+    cum = profile.cum("cpu")
+    expect(cum["with_small_stack"] >= 150e6, f"cum {cum}")
+
+
+if __name__ == "__main__":
+    lib.main()
