@@ -10,7 +10,7 @@
 #include "helper.h"
 #include "lifecycle.h"
 #include "lock.h"
-#include "own_stack.h"
+#include "memo.h"
 #include "process.h"
 #include "reporter.h"
 #include "reports.h"
@@ -88,12 +88,12 @@ void lifecycle_copy_live(void)
 		live_at_exit = report_copy_live(s);
 }
 
-static void finish(void *unused)
+/* Little stack: what needs more (reports, a new session) changes to its own. */
+static void finish(void)
 {
 	struct session *s;
 	uint32_t kinds = process.settings.profiles;
 
-	(void)unused;
 	reporter_hold();
 	flush_stop();
 	reporter_serve_pending();
@@ -139,7 +139,7 @@ void lifecycle_finish(void)
 		return;
 	}
 	sys_block_signals(&old);
-	own_stack_run(finish, NULL);
+	finish();
 	atomic_store(&phase, FINISHED);
 	futex_wake_all(&phase);
 	sys_restore_signals(&old);
@@ -201,6 +201,7 @@ void lifecycle_thread_end(void)
 {
 	struct session *s = process_session_peek();
 
+	memo_end_thread(&thread_state);
 	if (wants(PROFILE_CPU))
 		timers_thread_end();
 	/* Before the generation test: the slot of a forked child's parent. */

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "fmt.h"
+#include "own_stack.h"
 #include "process.h"
 #include "registry.h"
 #include "sample.h"
@@ -154,13 +155,34 @@ static uint64_t disarm(struct counted_thread *t)
 	return due > recorded ? due - recorded : 0;
 }
 
-static void charge(
-	uint64_t start_pc, uint64_t periods, const struct sample_thread *of)
-{
-	struct session *s = periods ? process_session() : NULL;
-	frame_t start = s && start_pc ? unwind_frame_of(s, start_pc, true) : 0;
+struct charge {
+	enum frame_synthetic leaf;
+	uint64_t start_pc, periods;
+	const struct sample_thread *of;
+};
 
-	sample_cpu_synthetic(FRAME_THREAD_END, start, periods, of);
+static void charge_here(void *arg)
+{
+	const struct charge *c = arg;
+	struct session *s = process_session();
+	frame_t start = s && c->start_pc ? unwind_frame_of(s, c->start_pc, true)
+					 : 0;
+
+	sample_cpu_synthetic(c->leaf, start, c->periods, c->of);
+}
+
+/* Making a session takes more stack than a thread may have. */
+static void charge(enum frame_synthetic leaf, uint64_t start_pc,
+	uint64_t periods, const struct sample_thread *of)
+{
+	struct charge c = { leaf, start_pc, periods, of };
+
+	if (!periods)
+		return;
+	if (process_session_peek())
+		charge_here(&c);
+	else
+		own_stack_run(charge_here, &c);
 }
 
 static void read_name(uint32_t tid, struct sample_thread *ret)
@@ -190,7 +212,7 @@ static void settle(struct counted_thread *t)
 	if (!rest)
 		return;
 	read_name(tid, &of);
-	charge(t->start_pc, rest, &of);
+	charge(FRAME_THREAD_END, t->start_pc, rest, &of);
 }
 
 /* --- threads we did not see start ----------------------------------------- */
@@ -440,8 +462,7 @@ static void charge_unseen(uint64_t process_ns)
 	if (unseen <= (process_ns - process_base_ns) / 50)
 		return;
 	/* Rounded at random, so that the sum over many processes is right. */
-	sample_cpu_synthetic(FRAME_UNSEEN, 0,
-		(unseen + random_below(period)) / period, NULL);
+	charge(FRAME_UNSEEN, 0, (unseen + random_below(period)) / period, NULL);
 }
 
 static void end_locked(void)
@@ -516,7 +537,7 @@ void timers_thread_end(void)
 		registry_remove(t);
 	}
 	registry_unlock();
-	charge(start_pc, rest, NULL);
+	charge(FRAME_THREAD_END, start_pc, rest, NULL);
 	sys_restore_signals(&old);
 }
 
