@@ -129,7 +129,7 @@ static void read_heap(const struct row *row, const struct live_copy *live,
 {
 	v[0] = whole_objects(row->heap.objects);
 	v[1] = (int64_t)row->heap.bytes;
-	if (id < live->count) {
+	if (live && id < live->count) {
 		v[2] = whole_objects(live->sums[id].objects);
 		v[3] = (int64_t)live->sums[id].bytes;
 	}

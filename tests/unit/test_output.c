@@ -4,12 +4,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -297,6 +301,61 @@ static int try_full_disk(void)
 	return umount(at("full")) == 0 ? 0 : 4;
 }
 
+/* From here on the system call fails with this error. */
+static bool forbid(int nr, int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { PP_ARRAY_LEN(code), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int take_two_names(void)
+{
+	struct output_name name = name_of(at("x.pb.gz"), ONE, 0);
+
+	put_file(at("x.pb.gz"), "theirs");
+	if (write_text(&name, "ours", NULL) != 0 ||
+		write_text(&name, "ours, too", NULL) != 0)
+		return 1;
+	return holds(at("x.pb.gz"), "theirs") &&
+			       holds(at("x-2.pb.gz"), "ours") &&
+			       holds(at("x-3.pb.gz"), "ours, too") &&
+			       files_in(dir) == 3
+		       ? 0
+		       : 2;
+}
+
+/* As on a FAT file system, then as there on an old kernel. */
+static int try_without_links(void)
+{
+	return forbid(SYS_link, EPERM) ? take_two_names() : 77;
+}
+
+static int try_without_renameat2(void)
+{
+	return forbid(SYS_renameat2, EINVAL) ? try_without_links() : 77;
+}
+
+/* A name is refused for good: the temporary file goes as well. */
+static int try_without_any(void)
+{
+	struct output_name name = name_of(at("x.pb.gz"), ONE, 0);
+
+	if (!forbid(SYS_renameat2, EACCES) || !forbid(SYS_link, EACCES))
+		return 77;
+	return write_text(&name, "ours", NULL) == -EACCES && files_in(dir) == 0
+		       ? 0
+		       : 2;
+}
+
 static int in_child(int (*what)(void))
 {
 	int status = -1;
@@ -335,6 +394,29 @@ TEST(full_disk_leaves_nothing)
 		printf("# not allowed to mount a tmpfs: not tested here\n");
 	else
 		CHECK_EQ(status, 0);
+}
+
+static void in_fresh_dir(int (*what)(void))
+{
+	int status;
+
+	fresh_dir();
+	status = in_child(what);
+	if (status == 77)
+		printf("# seccomp is not to be had: not tested here\n");
+	else
+		CHECK_EQ(status, 0);
+}
+
+TEST(without_hard_links_nothing_is_replaced_either)
+{
+	in_fresh_dir(try_without_links);
+	in_fresh_dir(try_without_renameat2);
+}
+
+TEST(name_that_cannot_be_given_leaves_nothing)
+{
+	in_fresh_dir(try_without_any);
 }
 
 /* --- keep ---------------------------------------------------------------- */
@@ -401,6 +483,8 @@ int main(void)
 	RUN(unwritable_directory_is_an_error);
 	RUN(size_limit_is_an_error_and_no_signal);
 	RUN(full_disk_leaves_nothing);
+	RUN(without_hard_links_nothing_is_replaced_either);
+	RUN(name_that_cannot_be_given_leaves_nothing);
 	RUN(keep_leaves_the_newest);
 	RUN(keep_deletes_no_file_of_others);
 	fresh_dir();
