@@ -8,7 +8,8 @@
  * or, in generated code, near by. What was found like that is shown as truth
  * only if the walk goes on to known code (unwind.c).
  *
- * Wrong: some arithmetic of libc pushes registers and does not say so.
+ * Wrong: some arithmetic of libc pushes registers and does not say so; longjmp
+ * and its like describe where they are going to.
  */
 #include "pp.h"
 
@@ -220,9 +221,8 @@ PP_COLD bool guess_repair(struct walk *w)
 		if (!code_before(w, word, &before) ||
 			direct_call_target(before, word) != start)
 			continue;
-		w->pc = word;
-		w->sp = at + 8;
-		w->rbx_known = false;
+		(void)accept(w, word, at + 8, w->rbp);
+		w->guessed = false; /* this call went to that function */
 		find_rbp(w, from);
 		return true;
 	}

@@ -32,7 +32,7 @@ static void enter_stack(struct walk *w)
 	}
 }
 
-/* --- Rules ----------------------------------------------------------------- */
+/* --- Rules ------------------------------------------------------------ */
 
 static rule_t with_module(rule_t rule, unsigned instance)
 {
@@ -45,8 +45,8 @@ static bool is_trampoline(struct walk *w)
 	uint64_t first, second;
 
 	return !w->exact && safe_read_unaligned(&w->mem, w->pc, &first) &&
-		safe_read_unaligned(&w->mem, w->pc + 8, &second) &&
-		is_sigreturn(first, second);
+	       safe_read_unaligned(&w->mem, w->pc + 8, &second) &&
+	       is_sigreturn(first, second);
 }
 
 static PP_COLD rule_t compile(struct walk *w, uint64_t addr)
@@ -59,8 +59,8 @@ static PP_COLD rule_t compile(struct walk *w, uint64_t addr)
 	/* Not remembered: generated code comes and goes unseen. */
 	if (!find_segment(addr, w->guessed, &seg)) {
 		rule = is_trampoline(w) ? RULE_SIGNAL : RULE_UNKNOWN;
-		return with_module(rule,
-			find_jit_instance(w->s, addr, w->generation));
+		return with_module(
+			rule, find_jit_instance(w->s, addr, w->generation));
 	}
 	find_cfi_source(&seg.object, &source);
 	rule = cfi_rule(&source, addr);
@@ -106,17 +106,19 @@ static inline rule_t rule_here(struct walk *w)
 	return rule;
 }
 
-/* --- Steps ----------------------------------------------------------------- */
+/* --- Steps ------------------------------------------------------------ */
 
 /* A register of this frame that is not tracked from frame to frame. */
 static bool full_register(struct walk *w, unsigned reg, uint64_t *ret)
 {
 	if (w->regs) {
 		*ret = w->regs->r[reg];
+		if (w->mem.log)
+			w->mem.log->broken = true;
 		return true;
 	}
 	return w->ucontext &&
-		safe_read(&w->mem, w->ucontext + ucontext_offset(reg), ret);
+	       safe_read(&w->mem, w->ucontext + ucontext_offset(reg), ret);
 }
 
 static inline bool frame_register(struct walk *w, unsigned reg, uint64_t *ret)
@@ -181,7 +183,7 @@ static inline bool restore(struct walk *w, rule_t rule, unsigned shift,
 		*known = w->rbp_known;
 		offset = (int64_t)(n << (64 - bits)) >> (64 - bits);
 		return !w->rbp_known ||
-			safe_read(&w->mem, w->rbp + 8 * (uint64_t)offset, reg);
+		       safe_read(&w->mem, w->rbp + 8 * (uint64_t)offset, reg);
 	default:
 		*known = false;
 		return true;
@@ -201,19 +203,19 @@ static PP_COLD bool is_left_already(struct walk *w, uint64_t ra)
 	return safe_read(&w->mem, w->sp, &top) && top == ra;
 }
 
-#define RULE_SAVED_FIELDS                                                      \
-	(((UINT64_C(4) << RULE_RBP_BITS) - 1) << RULE_RBP_SHIFT |              \
+#define RULE_SAVED_FIELDS                                         \
+	(((UINT64_C(4) << RULE_RBP_BITS) - 1) << RULE_RBP_SHIFT | \
 		((UINT64_C(4) << RULE_RBX_BITS) - 1) << RULE_RBX_SHIFT)
 
 /* A frame whose rbp is saved by rbp, and whose CFA is found otherwise. */
 static inline bool may_be_left(rule_t rule)
 {
 	return (rule >> RULE_RBP_SHIFT & 3) == SAVED_RBP &&
-		rule_kind(rule) == RULE_REG && rule_reg(rule) != ARCH_REG_RBP;
+	       rule_kind(rule) == RULE_REG && rule_reg(rule) != ARCH_REG_RBP;
 }
 
-static inline bool find_return_address(struct walk *w, rule_t rule,
-	uint64_t cfa, uint64_t *ret)
+static inline bool find_return_address(
+	struct walk *w, rule_t rule, uint64_t cfa, uint64_t *ret)
 {
 	if (pp_unlikely(rule_kind(rule) == RULE_RA_REG))
 		return full_register(w, rule_reg(rule), ret);
@@ -228,7 +230,7 @@ static inline bool step_by_rule(struct walk *w, rule_t rule)
 	if (!find_cfa(w, rule, &cfa))
 		return false;
 	if (pp_unlikely(cfa % 8 || cfa <= w->sp || cfa > w->top ||
-		    cfa - w->sp > FRAME_LIMIT))
+			cfa - w->sp > FRAME_LIMIT))
 		return false;
 	if (!find_return_address(w, rule, cfa, &ra))
 		return false;
@@ -273,7 +275,7 @@ static PP_COLD bool step_signal(struct walk *w)
 	return true;
 }
 
-/* --- The walk -------------------------------------------------------------- */
+/* --- The walk --------------------------------------------------------- */
 
 static inline bool step(struct walk *w, rule_t rule)
 {
@@ -289,8 +291,10 @@ static inline bool step(struct walk *w, rule_t rule)
 	case RULE_NO_INFO:
 	case RULE_UNKNOWN:
 		return guess_step(w, rule_kind(rule) == RULE_UNKNOWN);
-	default:
-		return false;
+	default: /* RULE_FAILED: longjmp and the like, mostly */
+		w->called_pc = w->pc;
+		w->called_sp = w->exact ? w->sp : 0;
+		return guess_repair(w);
 	}
 }
 
@@ -300,7 +304,7 @@ static inline bool step(struct walk *w, rule_t rule)
 static bool at_null_end(const struct walk *w)
 {
 	return w->pc == 0 && !w->guessed && !w->exact &&
-		(!w->rbp_known || w->rbp == 0);
+	       (!w->rbp_known || w->rbp == 0);
 }
 
 /* A register saved at CFA - 8 * (n + 1), or not at all. False if it is not
@@ -321,11 +325,12 @@ static inline bool plain_restore(const struct safe_reader *mem, rule_t rule,
 
 /*
  * The frames that compilers make, inside known bounds, in registers: twice as
- * fast as the general case, which carries on with whatever this leaves. Gives
- * up before it has changed anything of a frame. Returns the new n.
+ * fast as the general case, which carries on with whatever this leaves. Keeps
+ * no log. Gives up before it has changed anything of a frame. Returns the new
+ * n.
  */
-static unsigned walk_plain(struct walk *w, frame_t *frames, unsigned n,
-	unsigned most)
+static unsigned walk_plain(
+	struct walk *w, frame_t *frames, unsigned n, unsigned most)
 {
 	const struct safe_reader mem = w->mem;
 	uint64_t pc = w->pc, sp = w->sp, rbp = w->rbp, rbx = w->rbx;
@@ -369,7 +374,8 @@ static unsigned walk_plain(struct walk *w, frame_t *frames, unsigned n,
 
 static inline bool is_plain(const struct walk *w)
 {
-	return w->mem.span && !w->exact && !w->planted && w->rbp_known;
+	return w->mem.span && !w->mem.log && !w->exact && !w->planted &&
+	       w->rbp_known;
 }
 
 /* Can there be a frame here at all? A return address outside every known
@@ -377,7 +383,7 @@ static inline bool is_plain(const struct walk *w)
 static inline bool is_believable(struct walk *w, rule_t rule)
 {
 	return pp_likely(rule_kind(rule) != RULE_UNKNOWN) || w->exact ||
-		guess_follows_call(w, w->pc);
+	       guess_follows_call(w, w->pc);
 }
 
 enum next { NEXT_CALLER, NEXT_START, NEXT_NONE };
@@ -394,8 +400,8 @@ static PP_COLD enum next leave_planted(struct walk *w, rule_t rule)
 }
 
 /* One frame of any kind: writes it, counts it and steps to its caller. */
-static enum next walk_one(struct walk *w, frame_t *frames, unsigned *n,
-	unsigned *sure)
+static enum next walk_one(
+	struct walk *w, frame_t *frames, unsigned *n, unsigned *sure)
 {
 	rule_t rule = rule_here(w);
 
@@ -459,9 +465,9 @@ static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 	}
 }
 
-unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
-	struct unwind_bounds bounds, frame_t *frames, unsigned most,
-	enum unwind_end *ret_end)
+unsigned unwind_logged(struct session *s, const struct arch_regs *regs,
+	bool exact, struct unwind_bounds bounds, struct safe_log *log,
+	frame_t *frames, unsigned most, enum unwind_end *ret_end)
 {
 	struct walk w;
 	unsigned n;
@@ -478,6 +484,7 @@ unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
 	w.ucontext = 0;
 	w.bounds = bounds;
 	safe_read_init(&w.mem);
+	w.mem.log = log;
 	w.generation = rules_generation();
 	w.misses = w.errors = 0;
 	w.called_pc = w.called_sp = 0;
@@ -489,6 +496,19 @@ unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
 		session_count(s, STAT_PROBES, w.mem.probes);
 	}
 	return n;
+}
+
+unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
+	struct unwind_bounds bounds, frame_t *frames, unsigned most,
+	enum unwind_end *ret_end)
+{
+	return unwind_logged(
+		s, regs, exact, bounds, NULL, frames, most, ret_end);
+}
+
+uint32_t unwind_generation(void)
+{
+	return rules_generation();
 }
 
 frame_t unwind_frame_of(struct session *s, uint64_t pc, bool exact)

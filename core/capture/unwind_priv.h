@@ -29,7 +29,8 @@ struct walk {
 	uint32_t generation;
 	unsigned misses, errors;
 	/* The interrupted frame that the last step left by rule, for
-	 * guess_repair(); called_sp 0 = the last step was another. */
+	 * guess_repair(); called_sp 0 = the last step was another. A frame is
+	 * repaired once. */
 	uint64_t called_pc, called_sp;
 };
 
@@ -47,9 +48,10 @@ bool guess_in_known_code(uint64_t pc) PP_ANY;
 bool guess_step(struct walk *w, bool generated) PP_ANY;
 
 /*
- * The last step, from an interrupted function by its rule, gave what cannot be
- * a return address. If the stack a little further up holds one that was left
- * by a direct call of just that function, take it. True if so.
+ * The step from an interrupted function (called_pc, called_sp) failed, or gave
+ * what cannot be a return address. If the stack there or a little further up
+ * holds one that was left by a direct call of just that function, take it.
+ * True if so.
  */
 bool guess_repair(struct walk *w) PP_ANY;
 
