@@ -3,8 +3,10 @@
  */
 #include "pp.h"
 
+#include "log.h"
 #include "own_stack.h"
 #include "sys.h"
+#include "thread_state.h"
 
 /* `extra` bytes above the stack are the caller's (a thread's TLS block). */
 void *own_stack_map(size_t extra, void **ret_top)
@@ -19,14 +21,25 @@ void *own_stack_map(size_t extra, void **ret_top)
 	return base;
 }
 
+/* May `bytes` more be used of the stack we are on? */
+static bool has_room(size_t bytes)
+{
+	uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+
+	return sp < thread_state.stack_hi && sp > thread_state.stack_lo &&
+	       sp - thread_state.stack_lo > bytes;
+}
+
 void own_stack_run(void (*fn)(void *), void *arg)
 {
 	void *top, *base = own_stack_map(0, &top);
 
-	if (!base) {
+	if (base) {
+		arch_call_on_stack(top, fn, arg);
+		(void)sys_munmap(base, OWN_STACK_BYTES);
+	} else if (has_room(OWN_STACK_NEED)) {
 		fn(arg);
-		return;
+	} else {
+		log_line("no memory for a stack: a report is left out");
 	}
-	arch_call_on_stack(top, fn, arg);
-	(void)sys_munmap(base, OWN_STACK_BYTES);
 }

@@ -9,8 +9,11 @@
 
 #define OWN_STACK_BYTES (256u * 1024) /* touched as far as needed */
 
-/* Call fn(arg) on a fresh stack; on the current one when memory is refused.
- * The caller has blocked all signals. */
+#define OWN_STACK_NEED (64u * 1024)
+
+/* Call fn(arg) on a fresh stack. When memory is refused: on the current one if
+ * that has room, else not at all, with a log line. The caller has blocked all
+ * signals. */
 void own_stack_run(void (*fn)(void *), void *arg) PP_ANY;
 
 /* The mapping: a guard page and the stack. NULL when refused. */

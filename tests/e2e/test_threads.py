@@ -142,6 +142,18 @@ def threads_without_a_timer_are_charged_at_their_end():
 
 
 @case
+def living_threads_without_a_timer_are_charged_at_the_end():
+    rusage, profile, _ = measure("alive_without_timers")
+    expect_total(rusage, profile)
+    column = profile.column("cpu")
+    ends = sum(s.values[column] for s in profile.samples
+               if [lib.name_of(l) for l in s.stack] ==
+               ["[thread end]", "worker"])
+    expect(ends >= rusage - 260e6,
+           f"[thread end] of worker has {ends} ns of {rusage} - 200 ms")
+
+
+@case
 def smallest_stacks():
     rusage, profile, _ = measure("small_stacks", hz=250)
     expect_total(rusage, profile, hz=250)

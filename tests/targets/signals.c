@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -307,9 +308,11 @@ static void dumps_without_clone(void)
 /* A dump on an alternate stack of the smallest size that is common. */
 static void dump_on_small_stack(void)
 {
-	static _Alignas(64) char small[8192];
-	stack_t stack = { .ss_sp = small, .ss_size = sizeof(small) };
+	char *small = mmap(NULL, 8192 + 65536, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = { .ss_sp = small + 65536, .ss_size = 8192 };
 
+	mprotect(small, 65536, PROT_NONE); /* below it: nothing */
 	forbid_clone();
 	sigaltstack(&stack, NULL);
 	hold_piece(0);

@@ -272,6 +272,20 @@ static void no_timers(void)
 		pthread_join(t[i], NULL);
 }
 
+/* The same, and all of them alive when the process ends. */
+static void alive_without_timers(void)
+{
+	struct rlimit none = { 0, 0 };
+	pthread_t t;
+
+	setrlimit(RLIMIT_SIGPENDING, &none);
+	for (int i = 0; i < 4; i++) {
+		pthread_create(&t, NULL, worker, (void *)1000000L);
+		pthread_detach(t);
+	}
+	in_main(200);
+}
+
 /* --- small stacks --------------------------------------------------------- */
 
 static void *with_small_stack(void *unused)
@@ -310,6 +324,7 @@ static const struct {
 	{ "raw_alone", raw_alone },
 	{ "sigev_thread", sigev_thread },
 	{ "no_timers", no_timers },
+	{ "alive_without_timers", alive_without_timers },
 	{ "small_stacks", small_stacks },
 };
 
