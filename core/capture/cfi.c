@@ -14,13 +14,13 @@
 enum column { COL_RBP, COL_RBX, COL_RSP, COL_RA, COL_COUNT, COL_OTHER };
 
 enum how {
-	HOW_SAME,      /* also: nothing was said */
-	HOW_OFFSET,    /* at CFA + value */
-	HOW_VALUE,     /* is CFA + value */
-	HOW_REGISTER,  /* in register `value` */
-	HOW_EXPR,      /* at the address the expression gives */
+	HOW_SAME,     /* also: nothing was said */
+	HOW_OFFSET,   /* at CFA + value */
+	HOW_VALUE,    /* is CFA + value */
+	HOW_REGISTER, /* in register `value` */
+	HOW_EXPR,     /* at the address the expression gives */
 	HOW_UNDEFINED,
-	HOW_OTHER,     /* nothing a rule could say */
+	HOW_OTHER, /* nothing a rule could say */
 };
 
 /* `value` is a number, or the address of an expression (its length first). */
@@ -84,8 +84,9 @@ static void restore(struct machine *m, uint64_t reg)
 static void set_cfa(struct machine *m, uint64_t reg, int64_t offset)
 {
 	m->failed |= reg >= ARCH_REG_PC;
-	m->row.cfa = (struct where){ .value = offset, .how = HOW_OFFSET,
-		.reg = (uint8_t)reg };
+	m->row.cfa = (struct where){
+		.value = offset, .how = HOW_OFFSET, .reg = (uint8_t)reg
+	};
 }
 
 /* Only of a CFA that is register + offset; the value of an expression is an
@@ -294,7 +295,8 @@ static void run(struct machine *m, struct cursor c)
 			break;
 		default:
 			m->failed |= !run_location(m, &c, op) &&
-				!run_cfa(m, &c, op) && !run_register(m, &c, op);
+				     !run_cfa(m, &c, op) &&
+				     !run_register(m, &c, op);
 		}
 		m->failed |= c.bad;
 		if (m->loc > m->pc)
@@ -302,7 +304,7 @@ static void run(struct machine *m, struct cursor c)
 	}
 }
 
-/* --- Expressions: the few forms that are in use --------------------------- */
+/* --- Expressions: the few forms that are in use --- */
 
 enum {
 	OP_DEREF = 0x06,
@@ -331,8 +333,8 @@ static struct cursor expression(int64_t at)
 }
 
 /* "reg + offset" at the start of an expression. */
-static bool base_register(struct cursor *c, unsigned *ret_reg,
-	int64_t *ret_offset)
+static bool base_register(
+	struct cursor *c, unsigned *ret_reg, int64_t *ret_offset)
 {
 	unsigned op = (unsigned)cursor_fixed(c, 1);
 
@@ -366,14 +368,14 @@ static bool adds_eight(struct cursor c)
 	unsigned operand = (unsigned)cursor_fixed(&c, 1);
 
 	return cursor_done(&c) && !c.bad &&
-		((op == OP_PLUS_UCONST && operand == 8) ||
-			(op == OP_LIT8 && operand == OP_PLUS));
+	       ((op == OP_PLUS_UCONST && operand == 8) ||
+		       (op == OP_LIT8 && operand == OP_PLUS));
 }
 
 static bool fits(int64_t offset)
 {
 	return offset % 8 == 0 && offset < RULE_OFFSET_LIMIT &&
-		offset >= -RULE_OFFSET_LIMIT;
+	       offset >= -RULE_OFFSET_LIMIT;
 }
 
 static rule_t cfa_expression_rule(int64_t at)
@@ -396,10 +398,10 @@ static rule_t cfa_expression_rule(int64_t at)
 			     : RULE_FAILED;
 }
 
-/* --- From a row to a rule -------------------------------------------------- */
+/* --- From a row to a rule --- */
 
-static rule_t saved_bits(enum rule_saved saved, int64_t n, unsigned shift,
-	unsigned bits)
+static rule_t saved_bits(
+	enum rule_saved saved, int64_t n, unsigned shift, unsigned bits)
 {
 	rule_t operand = (rule_t)n & ((UINT64_C(1) << bits) - 1);
 
@@ -423,8 +425,8 @@ static rule_t saved_at_cfa(int64_t offset, unsigned shift, unsigned bits)
 
 /* Saved at an expression: rbp + n, or rsp + n where the CFA is known from rsp,
  * too. */
-static rule_t saved_at_expression(const struct row *row, int64_t at,
-	unsigned shift, unsigned bits)
+static rule_t saved_at_expression(
+	const struct row *row, int64_t at, unsigned shift, unsigned bits)
 {
 	struct cursor c = expression(at);
 	int64_t limit = INT64_C(4) << bits, n;
@@ -440,8 +442,8 @@ static rule_t saved_at_expression(const struct row *row, int64_t at,
 	return saved_bits(SAVED_RBP, n / 8, shift, bits);
 }
 
-static rule_t saved_rule(const struct row *row, enum column col,
-	unsigned shift, unsigned bits)
+static rule_t saved_rule(
+	const struct row *row, enum column col, unsigned shift, unsigned bits)
 {
 	const struct where *w = &row->col[col];
 
@@ -496,9 +498,8 @@ static rule_t rule_of(const struct row *row)
 		return RULE_FAILED;
 	if (rule_kind(rule) == RULE_FAILED)
 		return rule;
-	return rule |
-		saved_rule(row, COL_RBP, RULE_RBP_SHIFT, RULE_RBP_BITS) |
-		saved_rule(row, COL_RBX, RULE_RBX_SHIFT, RULE_RBX_BITS);
+	return rule | saved_rule(row, COL_RBP, RULE_RBP_SHIFT, RULE_RBP_BITS) |
+	       saved_rule(row, COL_RBX, RULE_RBX_SHIFT, RULE_RBX_BITS);
 }
 
 static rule_t run_function(const struct cfi_function *f, uint64_t pc)

@@ -27,7 +27,7 @@ struct cfi_source {
 rule_t cfi_rule(const struct cfi_source *source, uint64_t pc) PP_ANY;
 
 /* The first byte of the function that covers pc; 0 if none does. */
-uint64_t cfi_function_start(const struct cfi_source *source, uint64_t pc)
-	PP_ANY;
+uint64_t cfi_function_start(
+	const struct cfi_source *source, uint64_t pc) PP_ANY;
 
 #endif

@@ -77,8 +77,8 @@ static uint64_t search(const struct cfi_source *source, uint64_t pc)
 
 /* A CIE or FDE at `at`: its contents after the length field. False at the end
  * marker, and for lengths that leave the object. */
-static bool open_record(const struct cfi_source *source, uint64_t at,
-	struct cursor *ret)
+static bool open_record(
+	const struct cfi_source *source, uint64_t at, struct cursor *ret)
 {
 	struct cursor c = cursor_in(source, at);
 	uint64_t length = cursor_fixed(&c, 4);
@@ -92,8 +92,8 @@ static bool open_record(const struct cfi_source *source, uint64_t at,
 	return true;
 }
 
-static void parse_augmentation(struct cfi_function *f, struct cursor *c,
-	const char *aug)
+static void parse_augmentation(
+	struct cfi_function *f, struct cursor *c, const char *aug)
 {
 	struct cursor body = *c;
 	uint64_t length = cursor_uleb(&body);
@@ -125,8 +125,8 @@ static void parse_augmentation(struct cfi_function *f, struct cursor *c,
 	cursor_skip(c, length);
 }
 
-static bool parse_cie(const struct cfi_source *source, uint64_t at,
-	struct cfi_function *f)
+static bool parse_cie(
+	const struct cfi_source *source, uint64_t at, struct cfi_function *f)
 {
 	struct cursor c;
 	const char *aug;
@@ -153,8 +153,8 @@ static bool parse_cie(const struct cfi_source *source, uint64_t at,
 	return !c.bad;
 }
 
-int cfi_find(const struct cfi_source *source, uint64_t pc,
-	struct cfi_function *f)
+int cfi_find(
+	const struct cfi_source *source, uint64_t pc, struct cfi_function *f)
 {
 	uint64_t at = source->eh_frame_hdr ? search(source, pc) : 0;
 	uint64_t field, size;

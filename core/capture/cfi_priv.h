@@ -25,8 +25,8 @@ enum { CFI_FOUND, CFI_NO_FUNCTION, CFI_DAMAGED };
 
 /* The sorted search table behind .eh_frame_hdr, 8 bytes an entry: its address
  * and length, or 0 if there is none or it has an uncommon form. */
-uint64_t cfi_search_table(const struct cfi_source *source, uint64_t *ret_count)
-	PP_ANY;
+uint64_t cfi_search_table(
+	const struct cfi_source *source, uint64_t *ret_count) PP_ANY;
 
 int cfi_find(const struct cfi_source *source, uint64_t pc,
 	struct cfi_function *f) PP_ANY;

@@ -107,8 +107,8 @@ enum {
 
 /* A pointer in encoding `enc`; data_base is what DATAREL counts from. Bases
  * that no object of this platform uses set `bad`. */
-static inline uint64_t cursor_pointer(struct cursor *c, uint8_t enc,
-	uint64_t data_base)
+static inline uint64_t cursor_pointer(
+	struct cursor *c, uint8_t enc, uint64_t data_base)
 {
 	uint64_t base = 0, v;
 

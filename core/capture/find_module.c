@@ -34,10 +34,11 @@ static char program_path[SETTINGS_PATH_MAX];
 
 static void start_vdso(void)
 {
-	const ElfW(Phdr) *p;
+	const ElfW(Phdr) * p;
 
 	vdso = (struct object){ .lo = getauxval(AT_SYSINFO_EHDR),
-		.kind = MODULE_VDSO, .name = "[vdso]" };
+		.kind = MODULE_VDSO,
+		.name = "[vdso]" };
 	if (!vdso.lo || !object_read_header(&vdso)) {
 		vdso.lo = 0;
 		return;
@@ -117,7 +118,8 @@ static bool ask_loader(uint64_t pc, bool doubtful, struct object *o)
 	o->name = found.link_map->l_name;
 	/* Only the program has headers that may lie elsewhere. */
 	o->is_main = own_modules_phdr &&
-		(uint64_t)(uintptr_t)own_modules_phdr - o->lo < o->hi - o->lo;
+		     (uint64_t)(uintptr_t)own_modules_phdr - o->lo <
+			     o->hi - o->lo;
 	if (o->is_main) {
 		o->phdr = own_modules_phdr;
 		o->phnum = own_modules_phnum;
@@ -167,8 +169,8 @@ void find_cfi_source(const struct object *o, struct cfi_source *ret)
 
 /* The path the kernel has for this segment: absolute also when the object was
  * loaded by a relative name and the directory has changed since. */
-static const char *mapped_path(const struct segment *seg, char *buf,
-	size_t size)
+static const char *mapped_path(
+	const struct segment *seg, char *buf, size_t size)
 {
 	uint64_t lo = seg->start & ~(uint64_t)(PP_PAGE - 1);
 	uint64_t hi = pp_round_up(seg->limit, PP_PAGE);
@@ -184,8 +186,7 @@ static const char *mapped_path(const struct segment *seg, char *buf,
 						       : NULL;
 }
 
-static PP_NOINLINE unsigned intern(struct session *s,
-	const struct segment *seg)
+static PP_NOINLINE unsigned intern(struct session *s, const struct segment *seg)
 {
 	struct module_info info = {
 		.start = seg->start,
@@ -203,13 +204,13 @@ static PP_NOINLINE unsigned intern(struct session *s,
 	if (instance)
 		return instance;
 	info.path = info.kind == MODULE_FILE
-		? mapped_path(seg, path, sizeof(path))
-		: seg->object.name;
+			    ? mapped_path(seg, path, sizeof(path))
+			    : seg->object.name;
 	return modules_intern(s, &info);
 }
 
-unsigned find_instance(struct session *s, const struct segment *seg,
-	uint32_t generation)
+unsigned find_instance(
+	struct session *s, const struct segment *seg, uint32_t generation)
 {
 	unsigned instance = rules_module_get(seg->start, generation);
 
@@ -227,8 +228,11 @@ unsigned find_jit_instance(struct session *s, uint64_t pc, uint32_t generation)
 	unsigned instance = rules_module_get(start, generation);
 	/* The offset is unique, so that readers that merge mappings of equal
 	 * size and offset keep the blocks apart. */
-	struct module_info info = { .start = start, .limit = start + JIT_GRAIN,
-		.file_offset = start, .kind = MODULE_JIT, .path = "[jit]" };
+	struct module_info info = { .start = start,
+		.limit = start + JIT_GRAIN,
+		.file_offset = start,
+		.kind = MODULE_JIT,
+		.path = "[jit]" };
 
 	if (instance || !s)
 		return instance;

@@ -22,7 +22,7 @@
 struct object {
 	uint64_t lo, hi; /* its mapping, whole pages */
 	uint64_t bias;
-	const ElfW(Phdr) *phdr;
+	const ElfW(Phdr) * phdr;
 	unsigned phnum;
 	enum module_kind kind;
 	bool is_main;
@@ -60,7 +60,7 @@ unsigned find_instance(struct session *s, const struct segment *seg,
 
 /* The instance for generated code at pc: whole JIT_GRAIN blocks. */
 #define JIT_GRAIN (UINT64_C(1) << 20)
-unsigned find_jit_instance(struct session *s, uint64_t pc,
-	uint32_t generation) PP_ANY;
+unsigned find_jit_instance(
+	struct session *s, uint64_t pc, uint32_t generation) PP_ANY;
 
 #endif

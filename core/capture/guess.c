@@ -70,8 +70,7 @@ static bool call_leads_here(struct walk *w, uint64_t ra)
 	if (!code_before(w, ra, &before) || !ends_in_call(before))
 		return false;
 	target = direct_call_target(before, ra);
-	return !target || w->pc - target < FUNCTION_LIMIT ||
-		is_stub(w, target);
+	return !target || w->pc - target < FUNCTION_LIMIT || is_stub(w, target);
 }
 
 static bool is_near(const struct walk *w, uint64_t pc)
@@ -82,7 +81,7 @@ static bool is_near(const struct walk *w, uint64_t pc)
 static bool is_caller(struct walk *w, uint64_t ra)
 {
 	return (guess_in_known_code(ra) || is_near(w, ra)) &&
-		call_leads_here(w, ra);
+	       call_leads_here(w, ra);
 }
 
 static bool accept(struct walk *w, uint64_t pc, uint64_t sp, uint64_t rbp)
@@ -126,8 +125,7 @@ static bool guess_frame_pointer(struct walk *w)
 		w->rbp - w->sp > GUESS_FRAME_LIMIT || w->rbp + 16 > w->top)
 		return false;
 	if (!safe_read(&w->mem, w->rbp, &rbp) ||
-		!safe_read(&w->mem, w->rbp + 8, &ra) ||
-		!call_leads_here(w, ra))
+		!safe_read(&w->mem, w->rbp + 8, &ra) || !call_leads_here(w, ra))
 		return false;
 	if (!guess_in_known_code(ra) && (rbp <= w->rbp || rbp % 8))
 		return false;
@@ -160,7 +158,7 @@ PP_COLD bool guess_step(struct walk *w, bool generated)
 	return guess_frame_pointer(w);
 }
 
-/* --- Repair ---------------------------------------------------------------- */
+/* --- Repair --- */
 
 /* The first byte of the function that unwind information gives for pc. */
 static uint64_t function_start(uint64_t pc)
@@ -180,8 +178,8 @@ static bool rbp_fits(struct walk *w, rule_t rule, uint64_t rbp)
 	uint64_t cfa = rbp + (uint64_t)rule_offset(rule), ra;
 
 	return cfa % 8 == 0 && cfa > w->sp && cfa <= w->top &&
-		safe_read(&w->mem, cfa - 8, &ra) && guess_in_known_code(ra) &&
-		guess_follows_call(w, ra);
+	       safe_read(&w->mem, cfa - 8, &ra) && guess_in_known_code(ra) &&
+	       guess_follows_call(w, ra);
 }
 
 /* The repaired frame's rbp: one of the words its callee had pushed, if the

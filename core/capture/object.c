@@ -36,7 +36,7 @@ void object_bounds(struct object *o)
 	o->hi = lo < hi ? o->bias + pp_round_up(hi, PP_PAGE) : 0;
 }
 
-const ElfW(Phdr) *object_phdr(const struct object *o, uint32_t type)
+const ElfW(Phdr) * object_phdr(const struct object *o, uint32_t type)
 {
 	for (unsigned i = 0; i < o->phnum; i++)
 		if (o->phdr[i].p_type == type)
@@ -45,8 +45,8 @@ const ElfW(Phdr) *object_phdr(const struct object *o, uint32_t type)
 }
 
 /* The build id among the notes in [p, end), each padded to `align`. */
-static unsigned scan_notes(const uint8_t *p, const uint8_t *end, size_t align,
-	const uint8_t **ret)
+static unsigned scan_notes(
+	const uint8_t *p, const uint8_t *end, size_t align, const uint8_t **ret)
 {
 	while ((size_t)(end - p) >= sizeof(ElfW(Nhdr))) {
 		const ElfW(Nhdr) *n = (const ElfW(Nhdr) *)(const void *)p;

@@ -17,7 +17,7 @@ bool object_read_header(struct object *o) PP_ANY;
 void object_bounds(struct object *o) PP_ANY;
 
 /* The first program header of this type, or NULL. */
-const ElfW(Phdr) *object_phdr(const struct object *o, uint32_t type) PP_ANY;
+const ElfW(Phdr) * object_phdr(const struct object *o, uint32_t type) PP_ANY;
 
 /* The GNU build id in the notes; 0 bytes if there is none. */
 unsigned object_build_id(const struct object *o, const uint8_t **ret) PP_ANY;

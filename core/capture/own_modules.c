@@ -16,10 +16,10 @@
 #include "own_modules.h"
 #include "safe_read.h"
 
-#define OWN_MAX 1024u  /* objects in the table; the others cost a walk */
+#define OWN_MAX 1024u	/* objects in the table; the others cost a walk */
 #define LIST_MAX 65536u /* a list that changes may look endless */
 
-const ElfW(Phdr) *own_modules_phdr;
+const ElfW(Phdr) * own_modules_phdr;
 unsigned own_modules_phnum;
 
 static const struct r_debug *loader_list;
@@ -45,8 +45,8 @@ void own_modules_invalidate(void)
 	atomic_store(&stale, 1);
 }
 
-static bool read_field(struct safe_reader *r, uint64_t map, size_t offset,
-	uint64_t *ret)
+static bool read_field(
+	struct safe_reader *r, uint64_t map, size_t offset, uint64_t *ret)
 {
 	return safe_read(r, map + offset, ret);
 }
@@ -88,8 +88,8 @@ static bool read_object(struct safe_reader *r, uint64_t map, struct object *o)
 	object_bounds(o);
 	/* Enough of the name to be a string must be readable. */
 	o->name = safe_read(r, name & ~UINT64_C(7), &header)
-		? (const char *)name
-		: "";
+			  ? (const char *)name
+			  : "";
 	return agrees(o, dynamic);
 }
 
@@ -99,10 +99,11 @@ static uint64_t next_entry(struct safe_reader *r, uint64_t map)
 	uint64_t next;
 
 	if (!map)
-		return loader_list ? (uint64_t)(uintptr_t)loader_list->r_map : 0;
+		return loader_list ? (uint64_t)(uintptr_t)loader_list->r_map
+				   : 0;
 	return read_field(r, map, offsetof(struct link_map, l_next), &next)
-		? next
-		: 0;
+		       ? next
+		       : 0;
 }
 
 static bool walk(uint64_t pc, struct object *ret)

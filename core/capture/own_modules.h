@@ -19,7 +19,7 @@ void own_modules_invalidate(void) PP_ANY;
 bool own_modules_find(uint64_t pc, struct object *ret) PP_ANY;
 
 /* The program's headers, from the auxiliary vector; also used otherwise. */
-extern const ElfW(Phdr) *own_modules_phdr
+extern const ElfW(Phdr) * own_modules_phdr
 	__attribute__((visibility("hidden")));
 extern unsigned own_modules_phnum __attribute__((visibility("hidden")));
 

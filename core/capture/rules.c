@@ -73,8 +73,8 @@ void rules_invalidate(void)
 	do {
 		if (old == GENERATION_MASK || old == GENERATION_MASK / 2)
 			forget_all();
-	} while (!atomic_compare_exchange_weak(&rules_generation_word, &old,
-		(old + 1) & GENERATION_MASK));
+	} while (!atomic_compare_exchange_weak(
+		&rules_generation_word, &old, (old + 1) & GENERATION_MASK));
 }
 
 static void slot_put(struct rule_slot *slot, uint64_t key, uint64_t value)
@@ -86,10 +86,10 @@ static void slot_put(struct rule_slot *slot, uint64_t key, uint64_t value)
 /* Does the slot hold something of this generation? */
 static bool slot_lives(struct rule_slot *slot, uint32_t generation)
 {
-	uint64_t value = atomic_load_explicit(&slot->value,
-		memory_order_relaxed);
-	uint64_t check = atomic_load_explicit(&slot->check,
-		memory_order_relaxed);
+	uint64_t value = atomic_load_explicit(
+		&slot->value, memory_order_relaxed);
+	uint64_t check = atomic_load_explicit(
+		&slot->check, memory_order_relaxed);
 
 	return value && (check ^ value) >> RULE_KEY_ADDRESS_BITS == generation;
 }

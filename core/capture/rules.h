@@ -51,7 +51,8 @@ enum rule_saved {
 #define RULE_RBX_BITS 6
 #define RULE_AT_START (UINT64_C(1) << 47)
 #define RULE_MODULE_SHIFT 48
-#define RULE_OFFSET_LIMIT (INT64_C(1) << 22) /* offset is below, either sign */
+/* An offset is below it, in either direction. */
+#define RULE_OFFSET_LIMIT (INT64_C(1) << 22)
 
 static inline enum rule_kind rule_kind(rule_t r)
 {
@@ -73,11 +74,11 @@ static inline unsigned rule_module(rule_t r)
 	return (unsigned)(r >> RULE_MODULE_SHIFT);
 }
 
-static inline rule_t rule_make(enum rule_kind kind, unsigned reg,
-	int64_t offset)
+static inline rule_t rule_make(
+	enum rule_kind kind, unsigned reg, int64_t offset)
 {
 	return (rule_t)kind | (rule_t)reg << 4 |
-		((rule_t)(offset >> 3) & 0xfffff) << 8;
+	       ((rule_t)(offset >> 3) & 0xfffff) << 8;
 }
 
 /* The slots of a table: the rules, and the module instances by segment. */
@@ -110,8 +111,8 @@ void rules_invalidate(void) PP_ANY;
  * was compiled while code went away is void from the start. */
 static inline uint32_t rules_generation(void)
 {
-	return atomic_load_explicit(&rules_generation_word,
-		memory_order_acquire);
+	return atomic_load_explicit(
+		&rules_generation_word, memory_order_acquire);
 }
 
 #define RULE_KEY_ADDRESS_BITS 47
@@ -132,10 +133,10 @@ _Static_assert(RULE_SLOTS == 1u << (64 - 49), "rule_hash() gives 15 bits");
 /* The value stored under key in this slot, or 0. */
 static inline uint64_t rule_slot_get(struct rule_slot *slot, uint64_t key)
 {
-	uint64_t value = atomic_load_explicit(&slot->value,
-		memory_order_relaxed);
-	uint64_t check = atomic_load_explicit(&slot->check,
-		memory_order_relaxed);
+	uint64_t value = atomic_load_explicit(
+		&slot->value, memory_order_relaxed);
+	uint64_t check = atomic_load_explicit(
+		&slot->check, memory_order_relaxed);
 
 	return (check ^ value) == key ? value : 0;
 }
@@ -143,8 +144,8 @@ static inline uint64_t rule_slot_get(struct rule_slot *slot, uint64_t key)
 /* The rule for the byte at addr (< 2^47), or 0 if it is not remembered. */
 static inline rule_t rules_get(uint64_t addr, uint32_t generation)
 {
-	struct rule_table *t = atomic_load_explicit(&rules_table,
-		memory_order_acquire);
+	struct rule_table *t = atomic_load_explicit(
+		&rules_table, memory_order_acquire);
 	uint64_t key = rule_key(addr, generation);
 	unsigned i = rule_hash(addr);
 	rule_t r;
@@ -162,7 +163,7 @@ void rules_put(uint64_t addr, uint32_t generation, rule_t rule) PP_ANY;
 
 /* The module instance of the segment that starts at addr; 0 = not known. */
 unsigned rules_module_get(uint64_t start, uint32_t generation) PP_ANY;
-void rules_module_put(uint64_t start, uint32_t generation, unsigned instance)
-	PP_ANY;
+void rules_module_put(
+	uint64_t start, uint32_t generation, unsigned instance) PP_ANY;
 
 #endif

@@ -32,7 +32,7 @@ static void enter_stack(struct walk *w)
 	}
 }
 
-/* --- Rules ------------------------------------------------------------ */
+/* --- Rules --- */
 
 static rule_t with_module(rule_t rule, unsigned instance)
 {
@@ -106,7 +106,7 @@ static inline rule_t rule_here(struct walk *w)
 	return rule;
 }
 
-/* --- Steps ------------------------------------------------------------ */
+/* --- Steps --- */
 
 /* A register of this frame that is not tracked from frame to frame. */
 static bool full_register(struct walk *w, unsigned reg, uint64_t *ret)
@@ -275,7 +275,7 @@ static PP_COLD bool step_signal(struct walk *w)
 	return true;
 }
 
-/* --- The walk --------------------------------------------------------- */
+/* --- The walk --- */
 
 static inline bool step(struct walk *w, rule_t rule)
 {

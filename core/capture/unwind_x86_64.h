@@ -71,7 +71,7 @@ static inline bool is_sigreturn(uint64_t first, uint64_t second)
 	if (first == UINT64_C(0x0f0000000fc0c748))
 		return (second & 0xff) == 0x05;
 	return (first & UINT64_C(0xffffffffffffff)) ==
-		UINT64_C(0x050f0000000fb8);
+	       UINT64_C(0x050f0000000fb8);
 }
 
 /* Where in a ucontext_t a register is, by DWARF number. */
@@ -82,7 +82,7 @@ static inline unsigned ucontext_offset(unsigned reg)
 		REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP };
 
 	return (unsigned)offsetof(ucontext_t, uc_mcontext.gregs) +
-		8u * greg[reg];
+	       8u * greg[reg];
 }
 
 #endif

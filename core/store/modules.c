@@ -72,14 +72,14 @@ static bool same(const struct session *s, const struct module *m,
 	const struct module_info *info)
 {
 	return m->start == info->start && m->limit == info->limit &&
-		m->kind == info->kind && m->bias == info->bias &&
-		m->file_offset == info->file_offset && same_file(s, m, info);
+	       m->kind == info->kind && m->bias == info->bias &&
+	       m->file_offset == info->file_offset && same_file(s, m, info);
 }
 
 unsigned modules_find(const struct session *s, const struct module_info *info)
 {
-	unsigned n = atomic_load_explicit(&s->module_count,
-		memory_order_acquire);
+	unsigned n = atomic_load_explicit(
+		&s->module_count, memory_order_acquire);
 
 	for (unsigned i = 1; i <= n; i++) {
 		const struct module *m = modules_get(s, i);
@@ -90,8 +90,8 @@ unsigned modules_find(const struct session *s, const struct module_info *info)
 	return 0;
 }
 
-static void fill(struct session *s, struct module *m,
-	const struct module_info *info)
+static void fill(
+	struct session *s, struct module *m, const struct module_info *info)
 {
 	m->start = info->start;
 	m->limit = info->limit;
@@ -99,8 +99,8 @@ static void fill(struct session *s, struct module *m,
 	m->bias = info->bias;
 	m->kind = (uint8_t)info->kind;
 	m->is_main = info->is_main;
-	m->build_id_len = (uint8_t)PP_MIN(info->build_id_len,
-		MODULE_BUILD_ID_MAX);
+	m->build_id_len = (uint8_t)PP_MIN(
+		info->build_id_len, MODULE_BUILD_ID_MAX);
 	if (m->build_id_len)
 		__builtin_memcpy(m->build_id, info->build_id, m->build_id_len);
 	add_path(s, m, info->path);
@@ -144,7 +144,7 @@ const struct module *modules_get(const struct session *s, unsigned instance)
 		return NULL;
 	m = seglist_at(s, &s->modules, instance);
 	if (!m || atomic_load_explicit(&m->state, memory_order_acquire) !=
-			SLOT_READY)
+			  SLOT_READY)
 		return NULL;
 	return m;
 }

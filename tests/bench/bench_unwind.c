@@ -67,13 +67,14 @@ static PP_NOINLINE int leaf(int left)
 
 /* f0 calls f1 calls ... until `left` calls are made. */
 #define DECLARE(n) static PP_NOINLINE int f##n(int left);
-#define DEFINE(n, next, room)                                                  \
-	static PP_NOINLINE int f##n(int left)                                  \
-	{                                                                      \
-		volatile char local[room];                                     \
-		local[0] = 1;                                                  \
-		return (left > 1 ? next(left - 1) : leaf(left)) + local[0];    \
+#define DEFINE(n, next, room)                                               \
+	static PP_NOINLINE int f##n(int left)                               \
+	{                                                                   \
+		volatile char local[room];                                  \
+		local[0] = 1;                                               \
+		return (left > 1 ? next(left - 1) : leaf(left)) + local[0]; \
 	}
+/* clang-format off */
 #define TEN(p, next)                                                           \
 	DEFINE(p##9, next, 8)                                                  \
 	DEFINE(p##8, f##p##9, 40) DEFINE(p##7, f##p##8, 72)                    \
@@ -86,8 +87,9 @@ TEN(19, leaf) TEN(18, f190) TEN(17, f180) TEN(16, f170) TEN(15, f160)
 TEN(14, f150) TEN(13, f140) TEN(12, f130) TEN(11, f120) TEN(10, f110)
 TEN(9, f100) TEN(8, f90) TEN(7, f80) TEN(6, f70) TEN(5, f60)
 TEN(4, f50) TEN(3, f40) TEN(2, f30) TEN(1, f20) TEN(0, f10)
+	/* clang-format on */
 
-static void find_bounds(void)
+	static void find_bounds(void)
 {
 	pthread_attr_t attr;
 	void *lo;
@@ -114,7 +116,8 @@ int main(int argc, char **argv)
 		return 2;
 	for (unsigned i = 0; i < PP_ARRAY_LEN(depths); i++) {
 		f00(depths[i]);
-		printf("unwind %3d warm %5.1f cold %5.0f ns a frame (%u frames)\n",
+		printf("unwind %3d warm %5.1f cold %5.0f ns a frame (%u "
+		       "frames)\n",
 			depths[i], warm_ns, cold_ns, depth);
 		failed |= warm_ns > limit;
 	}

@@ -3,18 +3,32 @@
 
 tests/hostile/storm_unwind.cc throws, loads and unloads libraries, allocates,
 prints, starts threads, jumps and forks in eight threads. It must end well and
-in time, and at most 1 % of stacks may be cut short (0.4 % were in the
-reference run). Once with the loader's own lookup, once with our table of
-modules, which is what systems before glibc 2.35 use.
+in time, and few stacks may be cut short: the single-step test finds 0.9 % of
+the positions in a throw not right, and throwing takes less than half of the
+time, so 0.5 % are allowed for. Once with the loader's own lookup, once with
+our table of modules, which is what systems before glibc 2.35 use.
 """
 
 import collections
+import math
 
 import lib
 from lib import case, expect, expect_equal
 
 SECONDS = 60 if lib.LONG else 4
-LARGEST_SHARE = 0.01
+SHORT_SHARE = 0.005
+FALSE_ALARM = 1e-6
+
+
+def largest_count(mean):
+    """What a Poisson count of this mean exceeds with P <= FALSE_ALARM."""
+    n, term = 0, math.exp(-mean)
+    below = term
+    while 1 - below > FALSE_ALARM:
+        n += 1
+        term *= mean / n
+        below += term
+    return n
 
 
 def storm(env=None):
@@ -46,7 +60,9 @@ def check_short_stacks(paths, kind):
             short[lib.name_of(sample.stack[0])] += sample.values[index]
     lib.note(f"{kind}: {short.total()} of {total} stacks short: {short}")
     expect(total >= 20 * SECONDS, f"only {total} {kind} samples")
-    expect(short.total() <= LARGEST_SHARE * total,
+    # An expiry that was delivered late counts for several: at most 2 on
+    # average (heap rows: as many as the site allocated, but none is short).
+    expect(short.total() <= 2 * largest_count(SHORT_SHARE * min(total, 50000)),
            f"{short.total()} of {total} {kind} stacks are short: {short}")
 
 

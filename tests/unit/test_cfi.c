@@ -17,7 +17,7 @@
 #include "safe_read.h"
 #include "test.h"
 
-/* --- Coverage -------------------------------------------------------------- */
+/* --- Coverage --- */
 
 struct coverage {
 	const char *name; /* part of the object's path */
@@ -113,7 +113,7 @@ TEST(rules_express_nearly_all_code)
 	CHECK(wanted[4].seen);
 }
 
-/* --- Tables made by hand ----------------------------------------------------- */
+/* --- Tables made by hand --- */
 
 /* An object of one page: header, one CIE, one FDE for code at +0x800. */
 struct image {
@@ -181,12 +181,13 @@ static rule_t rule_in_image(uint64_t offset)
 	return cfi_rule(&source, base() + offset);
 }
 
-#define PROGRAM(...)                                                           \
-	make_image("zR", usual, sizeof(usual), (const uint8_t[]){ __VA_ARGS__ },\
+#define PROGRAM(...)                              \
+	make_image("zR", usual, sizeof(usual),    \
+		(const uint8_t[]){ __VA_ARGS__ }, \
 		sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
-static void check_rule(uint64_t offset, enum rule_kind kind, unsigned reg,
-	int64_t value)
+static void check_rule(
+	uint64_t offset, enum rule_kind kind, unsigned reg, int64_t value)
 {
 	rule_t r = rule_in_image(offset);
 
@@ -297,7 +298,7 @@ TEST(large_frames_fit)
 	check_rule(CODE_AT, RULE_REG, ARCH_REG_RSP, 1048592);
 }
 
-/* --- Tables that lie --------------------------------------------------------- */
+/* --- Tables that lie --- */
 
 static uint64_t seed = 7;
 
@@ -329,8 +330,9 @@ TEST(damaged_tables_are_never_left)
 		for (unsigned k = random_word() % 4; k; k--)
 			image->bytes[random_word() % 0x180] =
 				(uint8_t)random_word();
-		rules += rule_kind(rule_in_image(CODE_AT +
-				 random_word() % CODE_SIZE)) != RULE_FAILED;
+		rules += rule_kind(rule_in_image(
+				 CODE_AT + random_word() % CODE_SIZE)) !=
+			 RULE_FAILED;
 	}
 	CHECK(rules > 1000); /* not all was damaged beyond use */
 }

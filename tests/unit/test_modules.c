@@ -31,8 +31,8 @@ static struct session *make_session(uint64_t bytes)
 	return s;
 }
 
-static struct module_info info_at(uint64_t start, const uint8_t *id,
-	const char *path)
+static struct module_info info_at(
+	uint64_t start, const uint8_t *id, const char *path)
 {
 	return (struct module_info){
 		.start = start,
@@ -164,7 +164,7 @@ TEST(threads_may_intern_at_once)
 	session_close(shared);
 }
 
-/* --- Real libraries ----------------------------------------------------------- */
+/* --- Real libraries --- */
 
 static struct session *session;
 static frame_t frames[64];

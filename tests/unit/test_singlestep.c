@@ -36,7 +36,7 @@
 
 enum { ORACLE_NONE, ORACLE_LIBUNWIND };
 
-/* --- The truth --------------------------------------------------------------- */
+/* --- The truth --- */
 
 enum region { MAIN, ALT, COROUTINE, REGIONS };
 
@@ -55,7 +55,7 @@ static struct shadow main_shadow, coroutine_shadow;
 static frame_t outer[MOST]; /* the callers of run_stepped() */
 static unsigned outer_n;
 static struct unwind_bounds region_bounds[REGIONS];
-static uint64_t planted; /* where a coroutine's entry returns to */
+static uint64_t planted;	/* where a coroutine's entry returns to */
 static uint64_t target_handler; /* first instruction of a stepped handler */
 
 static enum region region_of(uint64_t sp)
@@ -122,8 +122,8 @@ static unsigned truth(uint64_t pc, uint64_t sp, frame_t *ret)
 
 	ret[n++] = frame_make(pc, true, 0);
 	for (unsigned i = sh->n; i-- && n < MOST;)
-		ret[n++] = frame_make(sh->callers[i].pc, sh->callers[i].exact,
-			0);
+		ret[n++] = frame_make(
+			sh->callers[i].pc, sh->callers[i].exact, 0);
 	if (sh == &coroutine_shadow) {
 		ret[n++] = frame_make(planted, true, 0);
 		return n;
@@ -133,7 +133,7 @@ static unsigned truth(uint64_t pc, uint64_t sp, frame_t *ret)
 	return n;
 }
 
-/* --- Counting ---------------------------------------------------------------- */
+/* --- Counting --- */
 
 static struct tally {
 	uint64_t steps, right, truncated, wrong, unbounded_differs;
@@ -174,12 +174,11 @@ static void compare_ours(const ucontext_t *uc, const frame_t *want, unsigned n)
 	unsigned n_got, n_probed;
 
 	arch_regs_from_ucontext(&regs, uc);
-	n_got = unwind(NULL, &regs, true, region_bounds[MAIN], got, MOST,
-		&end);
+	n_got = unwind(NULL, &regs, true, region_bounds[MAIN], got, MOST, &end);
 	n_probed = unwind(NULL, &regs, true, (struct unwind_bounds){ 0, 0 },
 		probed, MOST, &probed_end);
 	tally.unbounded_differs += end == UNWIND_COMPLETE &&
-		!equal(got, n_got, probed, n_probed);
+				   !equal(got, n_got, probed, n_probed);
 	if (end == UNWIND_COMPLETE && equal(got, n_got, want, n)) {
 		tally.right++;
 	} else if (end == UNWIND_COMPLETE) {
@@ -207,11 +206,10 @@ static void compare_oracle(ucontext_t *uc, const frame_t *want, unsigned n)
 		i++;
 	} while (unw_step(&cursor) > 0);
 	/* It may leave out a coroutine's planted start. */
-	tally.oracle_right += i == n ||
-		(i + 1 == n && frame_is_exact(want[i]));
+	tally.oracle_right += i == n || (i + 1 == n && frame_is_exact(want[i]));
 }
 
-/* --- Stepping ---------------------------------------------------------------- */
+/* --- Stepping --- */
 
 static volatile bool stepping;
 
@@ -278,11 +276,14 @@ static void show_frames(const char *what, const frame_t *frames, unsigned n)
 
 		(void)dladdr((void *)pc, &d);
 		file = d.dli_fname ? strrchr(d.dli_fname, '/') : NULL;
-		printf(" %s+0x%lx", d.dli_sname ? d.dli_sname
-					 : file ? file + 1 : "?",
-			(unsigned long)(pc - (uint64_t)(uintptr_t)(d.dli_sname
-						? d.dli_saddr
-						: d.dli_fbase)));
+		printf(" %s+0x%lx",
+			d.dli_sname ? d.dli_sname
+			: file	    ? file + 1
+				    : "?",
+			(unsigned long)(pc -
+					(uint64_t)(uintptr_t)(d.dli_sname
+								      ? d.dli_saddr
+								      : d.dli_fbase)));
 	}
 	printf("%s\n", n > 8 ? " ..." : "");
 }
@@ -329,7 +330,7 @@ static void step_class(const char *name, void (*body)(void), int asks,
 	CHECK_EQ(tally.unbounded_differs, 0);
 }
 
-/* --- Bodies ------------------------------------------------------------------ */
+/* --- Bodies --- */
 
 static volatile int sink;
 
@@ -351,7 +352,7 @@ static PP_NOINLINE int recursion(int n, int a, int b)
 	if (n <= 0)
 		return many_saved(a, b, n, 2);
 	return recursion(n - 1, b, a + 1) + recursion(n - 2, a, b) +
-		room[n % 40];
+	       room[n % 40];
 }
 
 static void prologues(void)
@@ -554,31 +555,31 @@ static void coroutines(void)
 /* Generated code: f(callback, n): n times { callback(); inner(callback) },
  * inner(callback): callback(). Both keep a frame pointer. */
 static const uint8_t jit_outer[] = {
-	0x55,				/* push %rbp */
-	0x48, 0x89, 0xe5,		/* mov %rsp,%rbp */
-	0x53,				/* push %rbx */
-	0x41, 0x54,			/* push %r12 */
-	0x48, 0x89, 0xfb,		/* mov %rdi,%rbx */
-	0x49, 0x89, 0xf4,		/* mov %rsi,%r12 */
-	0xff, 0xd3,			/* 1: call *%rbx */
-	0x48, 0x89, 0xdf,		/* mov %rbx,%rdi */
-	0xe8, 0x29, 0x00, 0x00, 0x00,	/* call inner, at 0x40 */
-	0x90, 0x90, 0x90,		/* nop x 3 */
-	0x49, 0xff, 0xcc,		/* dec %r12 */
-	0x75, 0xee,			/* jne 1b */
-	0x41, 0x5c,			/* pop %r12 */
-	0x5b,				/* pop %rbx */
-	0x5d,				/* pop %rbp */
-	0xc3,				/* ret */
+	0x55,			      /* push %rbp */
+	0x48, 0x89, 0xe5,	      /* mov %rsp,%rbp */
+	0x53,			      /* push %rbx */
+	0x41, 0x54,		      /* push %r12 */
+	0x48, 0x89, 0xfb,	      /* mov %rdi,%rbx */
+	0x49, 0x89, 0xf4,	      /* mov %rsi,%r12 */
+	0xff, 0xd3,		      /* 1: call *%rbx */
+	0x48, 0x89, 0xdf,	      /* mov %rbx,%rdi */
+	0xe8, 0x29, 0x00, 0x00, 0x00, /* call inner, at 0x40 */
+	0x90, 0x90, 0x90,	      /* nop x 3 */
+	0x49, 0xff, 0xcc,	      /* dec %r12 */
+	0x75, 0xee,		      /* jne 1b */
+	0x41, 0x5c,		      /* pop %r12 */
+	0x5b,			      /* pop %rbx */
+	0x5d,			      /* pop %rbp */
+	0xc3,			      /* ret */
 };
 static const uint8_t jit_inner[] = {
-	0x55,				/* push %rbp */
-	0x48, 0x89, 0xe5,		/* mov %rsp,%rbp */
-	0x48, 0x83, 0xec, 0x20,		/* sub $32,%rsp */
-	0xff, 0xd7,			/* call *%rdi */
-	0x31, 0xc0,			/* xor %eax,%eax */
-	0xc9,				/* leave */
-	0xc3,				/* ret */
+	0x55,			/* push %rbp */
+	0x48, 0x89, 0xe5,	/* mov %rsp,%rbp */
+	0x48, 0x83, 0xec, 0x20, /* sub $32,%rsp */
+	0xff, 0xd7,		/* call *%rdi */
+	0x31, 0xc0,		/* xor %eax,%eax */
+	0xc9,			/* leave */
+	0xc3,			/* ret */
 };
 /* The inner one without a frame pointer: sub $24,%rsp; call; add; ret */
 static const uint8_t jit_bare[] = { 0x48, 0x83, 0xec, 0x18, 0xff, 0xd7, 0x90,
@@ -609,7 +610,7 @@ static void generated(void)
 	jit_code(jit_callback, 10 * scale);
 }
 
-/* --- Tests ------------------------------------------------------------------- */
+/* --- Tests --- */
 
 static const char *target(const char *name)
 {
@@ -640,8 +641,8 @@ TEST(prologues_and_epilogues_without_frame_pointer)
 
 TEST(lazy_plt_and_resolver)
 {
-	*(void **)&plt_function = function("libstep_plt.so", "step_plt",
-		RTLD_LAZY);
+	*(void **)&plt_function = function(
+		"libstep_plt.so", "step_plt", RTLD_LAZY);
 	CHECK(plt_function != NULL);
 	if (plt_function)
 		step_class("lazy PLT and resolver", lazy_plt, ORACLE_LIBUNWIND,
@@ -650,8 +651,8 @@ TEST(lazy_plt_and_resolver)
 
 TEST(libc_memory_and_strings)
 {
-	step_class("libc mem*, str*", libc_memory, ORACLE_LIBUNWIND, 5000, 100,
-		0);
+	step_class(
+		"libc mem*, str*", libc_memory, ORACLE_LIBUNWIND, 5000, 100, 0);
 }
 
 TEST(vdso_functions)
@@ -665,15 +666,15 @@ TEST(handler_on_its_own_stack)
 
 	CHECK_EQ(sigaction(SIGUSR1, &sa, NULL), 0);
 	target_handler = (uint64_t)(uintptr_t)on_usr1;
-	step_class("in a handler, on sigaltstack", in_handler,
-		ORACLE_LIBUNWIND, 1000, 100, 0);
+	step_class("in a handler, on sigaltstack", in_handler, ORACLE_LIBUNWIND,
+		1000, 100, 0);
 	target_handler = 0;
 }
 
 TEST(cxx_throw_and_catch)
 {
-	*(void **)&throw_function = function("libstep_throw.so", "step_throw",
-		RTLD_NOW);
+	*(void **)&throw_function = function(
+		"libstep_throw.so", "step_throw", RTLD_NOW);
 	CHECK(throw_function != NULL);
 	if (!throw_function)
 		return;
@@ -688,8 +689,8 @@ TEST(dlopen_and_dlclose)
 {
 	/* libunwind deadlocks in this one. The few instructions of the
 	 * library's _init and _fini have no unwind information. */
-	step_class("dlopen, dlclose", open_and_close, ORACLE_NONE, 20000,
-		99.98, 0);
+	step_class("dlopen, dlclose", open_and_close, ORACLE_NONE, 20000, 99.98,
+		0);
 }
 
 TEST(setjmp_and_longjmp)
@@ -732,7 +733,7 @@ TEST(coroutines_up_to_their_entry)
 	planted = *(uint64_t *)coroutine.uc_mcontext.gregs[REG_RSP];
 	region_bounds[COROUTINE].lo = (uint64_t)(uintptr_t)stack;
 	region_bounds[COROUTINE].hi = region_bounds[COROUTINE].lo +
-		sizeof(stack);
+				      sizeof(stack);
 	/* Between two stacks neither is right: 5 instructions of each switch
 	 * already have the other's stack pointer. */
 	step_class("coroutine, up to its entry", coroutines, ORACLE_LIBUNWIND,

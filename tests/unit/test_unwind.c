@@ -120,7 +120,7 @@ TEST(threads_end_at_their_start)
 	CHECK(depth <= levels + 5);
 }
 
-/* --- Handlers ------------------------------------------------------------- */
+/* --- Handlers --- */
 
 static uint64_t interrupted_pc;
 static frame_t from_context[MOST];
@@ -159,7 +159,8 @@ static void skip_ud2(int sig, siginfo_t *info, void *uc)
 static void run_in_handler(int flags)
 {
 	struct sigaction sa = { .sa_sigaction = skip_ud2,
-		.sa_flags = SA_SIGINFO | flags }, old;
+		.sa_flags = SA_SIGINFO | flags },
+			 old;
 
 	CHECK_EQ(sigaction(SIGILL, &sa, &old), 0);
 	levels = 6;
@@ -203,7 +204,7 @@ TEST(handler_on_its_own_stack_sees_the_same)
 	check_handler();
 }
 
-/* --- Coroutines ----------------------------------------------------------- */
+/* --- Coroutines --- */
 
 static ucontext_t coroutine, main_context;
 
@@ -262,8 +263,7 @@ TEST(a_cold_walk_needs_little_stack)
 	swapcontext(&main_context, &coroutine);
 	while (left < sizeof(stack) && stack[left] == 0xa5)
 		left++;
-	printf("# a cold walk took %zu bytes of stack\n",
-		sizeof(stack) - left);
+	printf("# a cold walk took %zu bytes of stack\n", sizeof(stack) - left);
 	CHECK(sizeof(stack) - left <= COLD_WALK_BYTES);
 	CHECK_EQ(end, UNWIND_COMPLETE);
 	session = kept;
@@ -271,14 +271,14 @@ TEST(a_cold_walk_needs_little_stack)
 	unwind_invalidate();
 }
 
-/* --- Code without unwind information --------------------------------------- */
+/* --- Code without unwind information --- */
 
 /* push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret */
-static const uint8_t with_frame[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7,
-	0x5d, 0xc3 };
+static const uint8_t with_frame[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d,
+	0xc3 };
 /* The same around a jump table of one: calls the code at %rsi with %rdi. */
-static const uint8_t calls_next[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd6,
-	0x5d, 0xc3 };
+static const uint8_t calls_next[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd6, 0x5d,
+	0xc3 };
 /* No frame pointer: sub $24,%rsp; call *%rdi; add $24,%rsp; ret */
 static const uint8_t without_frame[] = { 0x48, 0x83, 0xec, 0x18, 0xff, 0xd7,
 	0x48, 0x83, 0xc4, 0x18, 0xc3 };
@@ -342,13 +342,13 @@ TEST(generated_code_without_frame_pointers_is_no_truth)
 	munmap(p, PP_PAGE);
 }
 
-/* --- What lies on damaged stacks must not hurt ------------------------------ */
+/* --- What lies on damaged stacks must not hurt --- */
 
 TEST(page_zero_and_unmapped_pages_are_not_read)
 {
 	struct safe_reader r;
-	char *page = mmap(NULL, PP_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-		-1, 0);
+	char *page = mmap(
+		NULL, PP_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t word, at = (uint64_t)(uintptr_t)page;
 
 	safe_read_init(&r);
@@ -400,8 +400,8 @@ TEST(random_registers_and_stacks_never_fault)
 		for (int k = 0; k < ARCH_REGS; k++)
 			regs.r[k] = random_value(stack);
 		stack[random_word() % 512] = random_value(stack);
-		depth = unwind(NULL, &regs, i & 1, NO_BOUNDS, frames, MOST,
-			&end);
+		depth = unwind(
+			NULL, &regs, i & 1, NO_BOUNDS, frames, MOST, &end);
 		if (depth < 1 || depth > MOST) {
 			CHECK(depth >= 1 && depth <= MOST);
 			break;
@@ -410,7 +410,7 @@ TEST(random_registers_and_stacks_never_fault)
 	unwind_invalidate();
 }
 
-/* --- Modules and generations ------------------------------------------------ */
+/* --- Modules and generations --- */
 
 TEST(frames_name_their_modules)
 {
@@ -423,8 +423,8 @@ TEST(frames_name_their_modules)
 	CHECK(m && strstr(module_path(session, m), "test_unwind"));
 	CHECK(m && module_path(session, m)[0] == '/');
 	CHECK(m && m->build_id_len == 20);
-	CHECK(m && (uint64_t)(uintptr_t)recurse - m->start <
-			m->limit - m->start);
+	CHECK(m &&
+		(uint64_t)(uintptr_t)recurse - m->start < m->limit - m->start);
 	m = module_of(frames[depth - 2]);
 	CHECK(m && !m->is_main && strstr(module_path(session, m), "libc"));
 }
@@ -481,7 +481,8 @@ TEST(without_the_loader_our_own_table_gives_the_same)
 int main(void)
 {
 	static struct settings settings = { .memory_bytes = 16 << 20,
-		.session_place = SESSION_ANONYMOUS, .max_depth = 128 };
+		.session_place = SESSION_ANONYMOUS,
+		.max_depth = 128 };
 
 	unwind_start();
 	CHECK_EQ(unwind_prepare(), 0);
