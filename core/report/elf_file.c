@@ -32,10 +32,10 @@ long elf_read_some(const struct elf *e, uint64_t off, void *buf, size_t len)
 	len = PP_MIN(len, e->size - off);
 	while (done < len) {
 		char *to = (char *)buf + done;
-		long n = e->fd >= 0
-				 ? sys_pread(e->fd, to, len - done, off + done)
-				 : read_memory(e->memory + off + done, to,
-					   len - done);
+		long n = e->file.fd >= 0 ? sys_pread(e->file.fd, to, len - done,
+						   off + done)
+					 : read_memory(e->memory + off + done,
+						   to, len - done);
 
 		if (n == -EINTR)
 			continue;
@@ -105,20 +105,14 @@ static int read_header(struct elf *e)
 
 int elf_open(struct elf *e, const char *path)
 {
-	struct stat st;
 	int err;
 
-	*e = (struct elf){ .fd = sys_open(
-				   path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0) };
-	if (e->fd < 0)
-		return e->fd;
-	err = sys_fstat(e->fd, &st);
-	if (!err && !S_ISREG(st.st_mode))
-		err = -EINVAL;
-	if (!err) {
-		e->size = PP_MIN((uint64_t)st.st_size, ELF_FILE_MAX);
-		err = read_header(e);
-	}
+	*e = (struct elf){ .size = 0 };
+	err = own_fd_open(&e->file, path, O_RDONLY);
+	if (err)
+		return err;
+	e->size = PP_MIN(e->file.size, ELF_FILE_MAX);
+	err = read_header(e);
 	if (err)
 		elf_close(e);
 	return err;
@@ -126,15 +120,14 @@ int elf_open(struct elf *e, const char *path)
 
 int elf_open_memory(struct elf *e, uint64_t address, uint64_t size)
 {
-	*e = (struct elf){ .fd = -1, .memory = address, .size = size };
+	*e = (struct elf){ .memory = address, .size = size };
+	own_fd_none(&e->file);
 	return read_header(e);
 }
 
 void elf_close(struct elf *e)
 {
-	if (e->fd >= 0)
-		(void)sys_close(e->fd);
-	e->fd = -1;
+	(void)own_fd_close(&e->file); /* was read only: nothing to lose */
 	e->size = 0;
 }
 

@@ -16,12 +16,14 @@
 
 #include "pp.h"
 
+#include "own_fd.h"
+
 #define ELF_FILE_MAX (UINT64_C(16) << 30)
 #define ELF_BUILD_ID_MAX 32u
 
 struct elf {
-	int fd;		 /* -1: memory */
-	uint64_t memory; /* address of the image */
+	struct own_fd file; /* fd -1: memory */
+	uint64_t memory;    /* address of the image */
 	uint64_t size;
 	uint64_t phoff, shoff;
 	uint32_t phnum, shnum;

@@ -304,6 +304,8 @@ int match_table(struct symbols *y, const struct elf *e, uint32_t type,
 	if (!c.matches)
 		return -ENOMEM;
 	err = scan_table(&c);
+	if (e->file.fd >= 0 && !own_fd_is_ours(&e->file))
+		return -EBADF; /* some of it was another file's */
 	/* A label is believed only when the whole table has been seen. */
 	if (!err && c.labels)
 		label_names(&c);

@@ -230,9 +230,9 @@ static int make_parents(char *path)
 
 static int create_tmp(struct output *o)
 {
-	int fd = -EEXIST;
+	int err = -EEXIST;
 
-	for (unsigned i = 1; i <= TMP_MAX && fd == -EEXIST; i++) {
+	for (unsigned i = 1; i <= TMP_MAX && err == -EEXIST; i++) {
 		size_t n = i == 1 ? fmt(o->tmp, sizeof(o->tmp), "%s.tmp",
 					    o->path)
 				  : fmt(o->tmp, sizeof(o->tmp), "%s.tmp-%u",
@@ -240,11 +240,10 @@ static int create_tmp(struct output *o)
 
 		if (n >= sizeof(o->tmp))
 			return -ENAMETOOLONG;
-		fd = sys_open(o->tmp,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
-			0666);
+		err = own_fd_open(&o->file, o->tmp,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
 	}
-	return fd;
+	return err;
 }
 
 /* A write beyond RLIMIT_FSIZE would raise SIGXFSZ in the host. */
@@ -260,7 +259,7 @@ int output_begin(struct output *o, const struct output_name *name)
 {
 	int err;
 
-	o->fd = -1;
+	own_fd_none(&o->file);
 	o->pid = name->pid;
 	o->kind = name->kind;
 	o->number = name->number;
@@ -268,14 +267,12 @@ int output_begin(struct output *o, const struct output_name *name)
 	o->tmp[0] = '\0';
 	err = output_expand(name, o->path, sizeof(o->path));
 	if (!err)
-		o->fd = create_tmp(o);
-	if (!err && o->fd == -ENOENT) {
+		err = create_tmp(o);
+	if (err == -ENOENT) {
 		err = make_parents(o->path);
 		if (!err)
-			o->fd = create_tmp(o);
+			err = create_tmp(o);
 	}
-	if (!err && o->fd < 0)
-		err = o->fd;
 	if (err) {
 		o->tmp[0] = '\0'; /* not ours */
 		output_abort(o);
@@ -291,7 +288,9 @@ int output_write(struct output *o, const void *data, size_t len)
 		return -EFBIG;
 	o->room -= len;
 	while (len) {
-		long n = sys_write(o->fd, p, len);
+		long n = own_fd_is_ours(&o->file)
+				 ? sys_write(o->file.fd, p, len)
+				 : -EBADF;
 
 		if (n == -EINTR)
 			continue;
@@ -355,10 +354,9 @@ static int take_free_name(struct output *o, unsigned *ret_suffix)
 int output_commit(struct output *o)
 {
 	unsigned suffix = 1;
-	int err = sys_close(o->fd);
+	int err = own_fd_close(&o->file);
 
 	/* A full quota or server may show only now. EINTR: closed anyway. */
-	o->fd = -1;
 	if (!err || err == -EINTR)
 		err = take_free_name(o, &suffix);
 	if (err) {
@@ -373,9 +371,7 @@ int output_commit(struct output *o)
 
 void output_abort(struct output *o)
 {
-	if (o->fd >= 0)
-		(void)sys_close(o->fd);
-	o->fd = -1;
+	(void)own_fd_close(&o->file);
 	if (o->tmp[0])
 		(void)sys_unlink(o->tmp);
 	o->tmp[0] = '\0';

@@ -9,6 +9,7 @@
 
 #include "pp.h"
 
+#include "own_fd.h"
 #include "settings.h"
 
 struct output_name {
@@ -30,7 +31,7 @@ int output_expand(
 
 /* An open temporary file beside its final name. */
 struct output {
-	int fd;
+	struct own_fd file;
 	uint32_t pid, kind, number; /* of the name it was begun with */
 	uint64_t room; /* bytes RLIMIT_FSIZE lets us write: no SIGXFSZ */
 	char tmp[SETTINGS_PATH_MAX + 64];

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "fmt.h"
+#include "own_fd.h"
 #include "symbols.h"
-#include "sys.h"
 
 #define MAP_BYTES_MAX (UINT64_C(256) << 20)
 #define NAME_MAX_BYTES 4096u
@@ -26,20 +26,16 @@ struct map_scan {
 	uint32_t budget; /* addresses visited; against overlapping lines */
 };
 
-static int open_map(uint32_t pid)
+static int open_map(struct own_fd *f, uint32_t pid)
 {
 	char path[64];
-	struct stat st;
-	int fd;
+	int err;
 
 	(void)fmt(path, sizeof(path), "/tmp/perf-%u.map", pid);
-	fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-	if (fd < 0)
-		return fd;
-	if (sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-		(st.st_uid == 0 || st.st_uid == (uid_t)sys_call0(SYS_geteuid)))
-		return fd;
-	(void)sys_close(fd);
+	err = own_fd_open(f, path, O_RDONLY | O_NOFOLLOW);
+	if (err || f->uid == 0 || f->uid == (uint32_t)sys_call0(SYS_geteuid))
+		return err;
+	(void)own_fd_close(f);
 	return -EPERM;
 }
 
@@ -119,13 +115,13 @@ static size_t take_lines(struct map_scan *c, const char *block, size_t n)
 	return line;
 }
 
-static void scan_map(struct map_scan *c, int fd)
+static void scan_map(struct map_scan *c, const struct own_fd *f)
 {
 	char *block = (char *)c->y->block;
 	uint64_t off = 0;
 
 	while (off < MAP_BYTES_MAX && c->budget) {
-		long n = sys_pread(fd, block, SYMBOLS_BLOCK, off);
+		long n = sys_pread(f->fd, block, SYMBOLS_BLOCK, off);
 		size_t used;
 
 		if (n == -EINTR)
@@ -142,11 +138,11 @@ enum symbols_result symbols_find_jit(
 	struct symbols *y, struct symbol *wanted, uint32_t n)
 {
 	struct map_scan c = { y, wanted, n, 1u << 22 };
-	int fd = y->own_process ? open_map(y->session->identity.pid) : -ENOENT;
+	struct own_fd f;
 
-	if (fd < 0)
+	if (!y->own_process || open_map(&f, y->session->identity.pid) != 0)
 		return SYMBOLS_MISSING;
-	scan_map(&c, fd);
-	(void)sys_close(fd);
+	scan_map(&c, &f);
+	(void)own_fd_close(&f);
 	return SYMBOLS_READ;
 }

@@ -126,6 +126,15 @@ def expect_sound(path, kind):
         used.update(stack)
     expect(keys, f"{kind}: no samples")
     expect_equal(used, set(locations), f"{kind}: locations used")
+    first = next(iter(mappings))
+    expect({a["mapping_id"] for a in locations.values()} | {first}
+           == set(mappings), f"{kind}: a mapping without locations")
+    strings = re.findall(r'^string_table: "(.*)"$', text, re.M)
+    name = strings[int(dict(messages(text, "mapping")[0])["filename"])]
+    expect_equal(name.rpartition("/")[2], path.name.split(".")[0],
+                 f"{kind}: first mapping")
+    expect_equal(strings[0], "", f"{kind}: first string")
+    expect_equal(len(set(strings)), len(strings), f"{kind}: strings")
     functions = {dict(f)["id"] for f in messages(text, "function")}
     named = {a["line.function_id"] for a in locations.values()
              if "line.function_id" in a}

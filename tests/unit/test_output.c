@@ -260,6 +260,35 @@ TEST(impossible_places_are_errors_and_leave_nothing)
 	CHECK_EQ(files_in(dir), 3);
 }
 
+/* The host closes all descriptors and opens a file of its own, which gets the
+ * number of ours. */
+TEST(file_of_the_host_under_our_number_is_left_alone)
+{
+	struct output_name name;
+	struct output o;
+	int number, fd;
+
+	fresh_dir();
+	name = name_of(at("x.pb.gz"), ONE, 0);
+	CHECK_EQ(output_begin(&o, &name), 0);
+	CHECK_EQ(output_write(&o, "ours", 4), 0);
+	number = o.file.fd;
+	put_file(at("host"), "theirs");
+	fd = open(at("host"), O_RDWR);
+	CHECK_EQ(dup2(fd, number), number);
+	CHECK_EQ(close(fd), 0);
+	CHECK_EQ(output_write(&o, "ours", 4), -EBADF);
+	output_abort(&o);
+	CHECK(holds(at("host"), "theirs"));
+	CHECK_EQ(fcntl(number, F_GETFD), 0); /* still open */
+	CHECK_EQ(close(number), 0);
+	CHECK_EQ(files_in(dir), 1);
+	CHECK_EQ(output_begin(&o, &name), 0);
+	CHECK_EQ(close(o.file.fd), 0);
+	CHECK_EQ(output_commit(&o), -EBADF);
+	CHECK_EQ(files_in(dir), 1);
+}
+
 /* In a child: another user, to whom a directory can be closed. */
 static int try_unwritable(void)
 {
@@ -480,6 +509,7 @@ int main(void)
 	RUN(leftover_temporary_file_is_neither_used_nor_followed);
 	RUN(abort_leaves_nothing);
 	RUN(impossible_places_are_errors_and_leave_nothing);
+	RUN(file_of_the_host_under_our_number_is_left_alone);
 	RUN(unwritable_directory_is_an_error);
 	RUN(size_limit_is_an_error_and_no_signal);
 	RUN(full_disk_leaves_nothing);
