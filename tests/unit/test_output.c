@@ -319,15 +319,16 @@ static int try_full_disk(void)
 {
 	static char text[3 * PP_PAGE];
 	struct output_name name = name_of(at("full/x.pb.gz"), ONE, 0);
+	int result = 0;
 
 	memset(text, 'x', sizeof(text) - 1);
 	if (mount("none", at("full"), "tmpfs", 0, "size=4k") != 0)
 		return 77;
 	if (write_text(&name, text, NULL) != -ENOSPC)
-		return 2;
-	if (files_in(at("full")) != 0)
-		return 3;
-	return umount(at("full")) == 0 ? 0 : 4;
+		result = 2;
+	else if (files_in(at("full")) != 0)
+		result = 3;
+	return umount(at("full")) == 0 ? result : 4;
 }
 
 /* From here on the system call fails with this error. */
