@@ -8,7 +8,7 @@
 
 /* Reserve a real-time signal for the CPU timers and install its handler.
  * Returns its number, 0 when there is none left. */
-int signal_hooks_reserve(void) PP_NORMAL;
+int signal_hooks_reserve(void) PP_ANY;
 
 /* Take over the dump and toggle signals of the settings and the fatal ones
  * whose default action would lose the profiles, where the host has not. */

@@ -136,7 +136,7 @@ static void drop_timer_signal(sigset_t *set)
 
 /* The host wants the very number that libc had reserved for us: it can have it.
  */
-static void give_up_timer_signal(int sig)
+static PP_ENTER_NORMAL void give_up_timer_signal(int sig)
 {
 	int next;
 

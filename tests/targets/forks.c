@@ -40,13 +40,13 @@ static inline __attribute__((always_inline)) void spin(long ms)
 
 /* The counter keeps gcc from folding them: the profile has to tell the
  * processes apart. */
-#define WORK(who)                                                              \
-	__attribute__((noinline)) static void work_##who(void)                 \
-	{                                                                      \
-		held[0] = malloc(1000000);                                     \
-		memset(held[0], 1, 1000000);                                   \
-		sink += __COUNTER__;                                           \
-		spin(150);                                                     \
+#define WORK(who)                                              \
+	__attribute__((noinline)) static void work_##who(void) \
+	{                                                      \
+		held[0] = malloc(1000000);                     \
+		memset(held[0], 1, 1000000);                   \
+		sink += __COUNTER__;                           \
+		spin(150);                                     \
 	}
 WORK(parent)
 WORK(child)
@@ -249,7 +249,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests); i++) {
+	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests);
+		i++) {
 		if (strcmp(argv[1], tests[i].name) == 0)
 			tests[i].run();
 	}

@@ -31,12 +31,12 @@ static inline __attribute__((always_inline)) void spin(long ms)
 	} while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < end);
 }
 
-#define WORK(x)                                                                \
-	__attribute__((noinline)) static void work_##x(long ms)                \
-	{                                                                      \
-		sink += __COUNTER__;                                           \
-		held = malloc(1000);                                           \
-		spin(ms);                                                      \
+#define WORK(x)                                                 \
+	__attribute__((noinline)) static void work_##x(long ms) \
+	{                                                       \
+		sink += __COUNTER__;                            \
+		held = malloc(1000);                            \
+		spin(ms);                                       \
 	}
 WORK(a)
 WORK(b)

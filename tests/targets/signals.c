@@ -380,7 +380,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests); i++) {
+	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests);
+		i++) {
 		if (strcmp(argv[1], tests[i].name) == 0)
 			tests[i].run();
 	}
