@@ -37,6 +37,13 @@ void heap_start(bool reached)
 	atomic_store_explicit(&rate, wanted, memory_order_relaxed);
 }
 
+bool heap_is_on(void)
+{
+	uint64_t now = atomic_load_explicit(&rate, memory_order_relaxed);
+
+	return now != 0 && now != RATE_OFF;
+}
+
 /* This thread's allocations cannot be recorded yet (or, in a detached child,
  * any more): come back at the next one. */
 static uint64_t heap_not_ready(void)
@@ -116,13 +123,13 @@ static PP_COLD void await_session(void)
 		(void)sys_call0(SYS_sched_yield);
 }
 
-void heap_record(
-	void *p, size_t size, uint64_t weight, const struct arch_regs *regs)
+void heap_record(void *p, size_t size, uint64_t weight,
+	const struct arch_regs *regs, uint64_t site)
 {
 	if (p) {
 		if (pp_unlikely(!process_session_peek()))
 			await_session();
-		sample_alloc(p, size, weight, regs);
+		sample_alloc(p, size, weight, regs, site);
 	}
 	thread_state.in_hook--;
 }

@@ -28,6 +28,9 @@
  */
 void heap_start(bool reached) PP_NORMAL;
 
+/* Whether allocations are sampled at all; after heap_start(). */
+bool heap_is_on(void) PP_ANY;
+
 /*
  * Take an allocation off the thread's countdown; true when a sample is due.
  *
@@ -81,7 +84,7 @@ uint64_t heap_begin(size_t size) PP_ANY;
 /* Record p (nothing if it is NULL) and let the guard down. `regs` are the
  * hook's. */
 void heap_record(void *p, size_t size, uint64_t weight,
-	const struct arch_regs *regs) PP_ANY;
+	const struct arch_regs *regs, uint64_t site) PP_ANY;
 
 /* The same from inside the hook: the stack starts at its frame. */
 static inline __attribute__((always_inline)) void *heap_end(
@@ -90,7 +93,8 @@ static inline __attribute__((always_inline)) void *heap_end(
 	struct arch_regs regs;
 
 	arch_regs_here(&regs);
-	heap_record(p, size, weight, &regs);
+	heap_record(
+		p, size, weight, &regs, (uintptr_t)__builtin_return_address(0));
 	return p;
 }
 

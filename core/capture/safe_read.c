@@ -23,7 +23,7 @@ void safe_read_start(void)
 	uint64_t here = 0;
 
 	probe_works = probe(8) == -EFAULT &&
-		probe((uint64_t)(uintptr_t)&here) == -EINVAL;
+		      probe((uint64_t)(uintptr_t)&here) == -EINVAL;
 }
 
 bool safe_read_probed(struct safe_reader *r, uint64_t addr, uint64_t *ret)

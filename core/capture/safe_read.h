@@ -11,11 +11,22 @@
 
 #include "pp.h"
 
+/* What the result of a walk depends on, for memo.h: words inside the bounds. */
+struct safe_log {
+	struct safe_word {
+		uint64_t addr, value;
+	} * words;
+	uint32_t n, most;
+	bool uses_rbp; /* and rbp at the start */
+	bool broken;   /* and more than that, or there was no room */
+};
+
 struct safe_reader {
-	uint64_t lo;	  /* first byte known to be readable */
-	uint64_t span;	  /* that many bytes; 0 = nothing is known */
-	uint64_t page;	  /* the page found readable last */
-	unsigned probes;  /* made so far */
+	uint64_t lo;	      /* first byte known to be readable */
+	uint64_t span;	      /* that many bytes; 0 = nothing is known */
+	uint64_t page;	      /* the page found readable last */
+	unsigned probes;      /* made so far */
+	struct safe_log *log; /* NULL = not kept */
 };
 
 /* No page has this address; 0 would declare page zero readable. */
@@ -35,11 +46,20 @@ static inline void safe_read_init(struct safe_reader *r)
 }
 
 /* The word at addr, which is aligned to 8 (so lies in one page). */
-bool safe_read_probed(struct safe_reader *r, uint64_t addr, uint64_t *ret)
-	PP_ANY;
+bool safe_read_probed(
+	struct safe_reader *r, uint64_t addr, uint64_t *ret) PP_ANY;
 
-static inline bool safe_read(struct safe_reader *r, uint64_t addr,
-	uint64_t *ret)
+static inline void safe_log_add(
+	struct safe_log *log, uint64_t addr, uint64_t value)
+{
+	if (log->n == log->most)
+		log->broken = true;
+	else
+		log->words[log->n++] = (struct safe_word){ addr, value };
+}
+
+static inline bool safe_read(
+	struct safe_reader *r, uint64_t addr, uint64_t *ret)
 {
 	/* Bounds and addresses are multiples of 8, so a word that begins
 	 * inside ends inside. */
@@ -51,7 +71,7 @@ static inline bool safe_read(struct safe_reader *r, uint64_t addr,
 }
 
 /* The 8 bytes at addr, at any alignment. */
-bool safe_read_unaligned(struct safe_reader *r, uint64_t addr, uint64_t *ret)
-	PP_ANY;
+bool safe_read_unaligned(
+	struct safe_reader *r, uint64_t addr, uint64_t *ret) PP_ANY;
 
 #endif

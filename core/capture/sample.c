@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 
 #include "live.h"
+#include "memo.h"
 #include "process.h"
 #include "ring.h"
 #include "sample.h"
@@ -25,9 +26,20 @@
 struct capture {
 	struct session *s;
 	uint32_t slot; /* threads.h; 0 = none */
+	struct unwind_bounds bounds;
 	frame_t *frames;
 	unsigned depth;
+	enum unwind_end end;
 };
+
+static struct capture begin(struct session *s, struct thread_state *t)
+{
+	return (struct capture){
+		.s = s,
+		.slot = thread_slot_of(s, t),
+		.bounds = { t->stack_lo, t->stack_hi },
+	};
+}
 
 static bool same_image(const struct thread_state *t)
 {
@@ -37,7 +49,8 @@ static bool same_image(const struct thread_state *t)
 /* Our own cost, on the thread's CPU clock. Two system calls around each slow
  * path would cost more than what they measure, so of a thread's later ones one
  * in SELF_EVERY is timed and counts SELF_EVERY times. */
-#define SELF_EVERY 64u
+#define SELF_FIRST 64u
+#define SELF_EVERY 1024u
 
 struct self_time {
 	uint64_t began, weight; /* weight 0: not timed */
@@ -48,7 +61,7 @@ static struct self_time self_begin(struct thread_state *t)
 	uint32_t n = ++t->slow_paths;
 	struct self_time st = { .weight = 1 };
 
-	if (pp_likely(n > SELF_EVERY))
+	if (pp_likely(n > SELF_FIRST))
 		st.weight = n % SELF_EVERY ? 0 : SELF_EVERY;
 	if (st.weight)
 		st.began = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -80,8 +93,10 @@ static void strip_own_leaf(struct capture *c)
 	}
 }
 
-static void mark_end(struct capture *c, enum unwind_end end)
+static void mark_end(struct capture *c)
 {
+	enum unwind_end end = c->end;
+
 	if (end == UNWIND_COMPLETE)
 		return;
 	session_count(c->s,
@@ -92,23 +107,24 @@ static void mark_end(struct capture *c, enum unwind_end end)
 		end == UNWIND_DEPTH ? FRAME_TOO_DEEP : FRAME_TRUNCATED);
 }
 
-/* Walk the stack into the thread's scratch area of this level. */
-static bool walk(struct capture *c, const struct thread_state *t,
-	const struct arch_regs *regs, bool exact, unsigned level)
+/* Walk the stack into the thread's scratch area of this level; false if there
+ * is none. */
+static bool walk(struct capture *c, const struct arch_regs *regs, bool exact,
+	unsigned level, struct safe_log *log)
 {
-	struct unwind_bounds bounds = { t->stack_lo, t->stack_hi };
-	enum unwind_end end = UNWIND_TRUNCATED;
+	unsigned most = c->s->settings.max_depth;
 
+	c->end = UNWIND_TRUNCATED;
 	c->frames = threads_scratch(c->s, c->slot, level);
 	if (!c->frames)
 		return false;
 	if (level == 0 && c->s->settings.unwinder == UNWINDER_LIBUNWIND)
-		c->depth = unwind_libunwind(c->s, regs, bounds, c->frames,
-			c->s->settings.max_depth, &end);
+		c->depth = unwind_libunwind(
+			c->s, regs, c->bounds, c->frames, most, &c->end);
 	else
-		c->depth = unwind(c->s, regs, exact, bounds, c->frames,
-			c->s->settings.max_depth, &end);
-	mark_end(c, end);
+		c->depth = unwind_logged(c->s, regs, exact, c->bounds, log,
+			c->frames, most, &c->end);
+	mark_end(c);
 	return true;
 }
 
@@ -137,12 +153,12 @@ static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
 static void cpu_with_session(struct session *s, struct thread_state *t,
 	const ucontext_t *uc, uint64_t periods)
 {
-	struct capture c = { .s = s, .slot = thread_slot_of(s, t) };
+	struct capture c = begin(s, t);
 	struct row_key key = { .tid = s->settings.tid ? t->tid : 0 };
 	struct arch_regs regs;
 
 	arch_regs_from_ucontext(&regs, uc);
-	if (walk(&c, t, &regs, true, 1))
+	if (walk(&c, &regs, true, 1, NULL))
 		key.stack = intern(&c);
 	if (!same_image(t))
 		return;
@@ -279,24 +295,57 @@ static void take_stale(struct session *s, uint32_t slot, void *p)
 	push_heap(s, slot, RECORD_FREE, &old);
 }
 
-static void alloc_with_session(struct session *s, struct thread_state *t,
-	void *p, struct live_value *v, const struct arch_regs *regs)
+/* The stack of an allocation, walked or remembered; 0 = no room. */
+static uint32_t stack_of_alloc(
+	struct capture *c, const struct arch_regs *regs, struct memo *memo)
 {
-	struct capture c = { .s = s, .slot = thread_slot_of(s, t) };
+	struct safe_log *log = NULL;
+	uint32_t stack = 0;
+
+	if (memo && memo_holds(memo, regs, c->bounds))
+		return memo->stack;
+	if (memo)
+		log = memo_begin(memo, regs, c->bounds);
+	if (walk(c, regs, false, 0, log)) {
+		strip_own_leaf(c);
+		stack = intern(c);
+	}
+	if (memo) /* the ends of others are counted at each walk */
+		memo_finish(memo, c->end == UNWIND_COMPLETE ? stack : 0);
+	return stack;
+}
+
+static uint32_t row_of_alloc(struct capture *c, const struct arch_regs *regs,
+	uint64_t site, struct thread_state *t, uint64_t size)
+{
+	struct memo *memo = memo_at(t, regs, site);
 	struct row_key key = {
 		.kind = ROW_HEAP,
-		.size_class = size_class(v->size),
+		.size_class = size_class(size),
+		.stack = stack_of_alloc(c, regs, memo),
 	};
+	uint32_t row;
+
+	if (memo && memo->row && memo->row_class == key.size_class)
+		return memo->row;
+	row = rows_intern(c->s, &key);
+	if (memo && memo->stack && row != c->s->overflow_rows[ROW_HEAP]) {
+		memo->row = row;
+		memo->row_class = key.size_class;
+	}
+	return row;
+}
+
+static void alloc_with_session(struct session *s, struct thread_state *t,
+	void *p, struct live_value *v, const struct arch_regs *regs,
+	uint64_t site)
+{
+	struct capture c = begin(s, t);
 	bool kept;
 
-	if (walk(&c, t, regs, false, 0)) {
-		strip_own_leaf(&c);
-		key.stack = intern(&c);
-	}
+	v->row = row_of_alloc(&c, regs, site, t, v->size);
 	if (!same_image(t))
 		return;
-	v->row = rows_intern(s, &key);
-	session_count(s, STAT_HEAP_SAMPLES, 1);
 	if (process_wiped.filter[filter_slot(p)])
 		take_stale(s, c.slot, p);
 	filter_add(p);
@@ -308,8 +357,8 @@ static void alloc_with_session(struct session *s, struct thread_state *t,
 	push_heap(s, c.slot, kept ? RECORD_ALLOC : RECORD_UNTRACKED, v);
 }
 
-void sample_alloc(
-	void *p, size_t size, uint64_t objects, const struct arch_regs *regs)
+void sample_alloc(void *p, size_t size, uint64_t objects,
+	const struct arch_regs *regs, uint64_t site)
 {
 	struct thread_state *t = thread_state_get();
 	struct session *s = t ? process_session() : NULL;
@@ -318,7 +367,7 @@ void sample_alloc(
 
 	if (s) {
 		began = self_begin(t);
-		alloc_with_session(s, t, p, &v, regs);
+		alloc_with_session(s, t, p, &v, regs, site);
 		self_end(s, began);
 	} else if (t) {
 		process_count(STAT_LOST_HEAP_SESSION, 1);
@@ -364,7 +413,6 @@ void sample_let_go(const struct sample_held *held)
 
 	if (!held->address || !s || !t)
 		return;
-	session_count(s, STAT_HEAP_FREES, 1);
 	push_heap(s, thread_slot_of(s, t), RECORD_FREE, &v);
 }
 

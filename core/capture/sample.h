@@ -34,10 +34,11 @@ void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
 /*
  * The mean-R exponential sampler decided to record an allocation: `p` of
  * `size` bytes, weight in 1/ROW_ONE objects. `regs` are those of the hook; the
- * hook's own frames are stripped. The caller holds thread_state.in_hook.
+ * hook's own frames are stripped. `site` is the address the hook returns to.
+ * The caller holds thread_state.in_hook.
  */
 void sample_alloc(void *p, size_t size, uint64_t objects,
-	const struct arch_regs *regs) PP_ANY;
+	const struct arch_regs *regs, uint64_t site) PP_ANY;
 
 /* The object at p is about to be freed (or resized): if it was sampled, take
  * it from the live table and record the free. The filter is the caller's. */

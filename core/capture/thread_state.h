@@ -13,11 +13,13 @@
 
 #include "frame.h"
 
+struct memo;
+
 struct thread_state {
 	/* heap.c: bytes (each allocation counts size + 1) until the next
 	 * sample. The hooks' fast path subtracts here and nowhere else. */
 	uint64_t heap_until;
-	uint64_t rng; /* 0 = not seeded */
+	uint64_t rng;	     /* 0 = not seeded */
 	uint32_t generation; /* process_generation() this state belongs to */
 	uint32_t tid;
 	uint32_t slot; /* threads.h, 0 = none */
@@ -26,12 +28,13 @@ struct thread_state {
 	volatile uint32_t in_hook;
 	volatile uint32_t in_handler;
 	uint32_t heap_seeded; /* heap.c: heap_until has been drawn */
-	uint32_t slow_paths; /* sample.c: which of them are timed */
+	uint32_t slow_paths;  /* sample.c: which of them are timed */
 	uint32_t unused;
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
 	frame_t start_frame;	     /* start routine; 0 = unknown or main */
+	struct memo *memos;	     /* memo.c */
 	/* timers.c */
-	int64_t timer; /* kernel timer id + 1; 0 = none */
+	int64_t timer;		  /* kernel timer id + 1; 0 = none */
 	uint64_t first_expiry_ns; /* thread CPU time of the first expiry */
 	uint64_t period_ns;
 	volatile uint64_t recorded; /* periods recorded: sum of 1 + overrun */

@@ -113,8 +113,6 @@ static bool full_register(struct walk *w, unsigned reg, uint64_t *ret)
 {
 	if (w->regs) {
 		*ret = w->regs->r[reg];
-		if (w->mem.log)
-			w->mem.log->broken = true;
 		return true;
 	}
 	return w->ucontext &&
@@ -277,8 +275,16 @@ static PP_COLD bool step_signal(struct walk *w)
 
 /* --- The walk --- */
 
+/* Only walk_plain() and a proper end keep to what the log can tell. */
+static inline void break_log(struct walk *w)
+{
+	if (pp_unlikely(w->mem.log != NULL))
+		w->mem.log->broken = true;
+}
+
 static inline bool step(struct walk *w, rule_t rule)
 {
+	break_log(w);
 	switch (rule_kind(rule)) {
 	case RULE_REG:
 	case RULE_DEREF:
@@ -307,10 +313,11 @@ static bool at_null_end(const struct walk *w)
 	       (!w->rbp_known || w->rbp == 0);
 }
 
-/* A register saved at CFA - 8 * (n + 1), or not at all. False if it is not
- * where a load needs no probe. */
+/* A register saved at CFA - 8 * (n + 1), or not at all; *from becomes where it
+ * was. False if it is not where a load needs no probe. */
 static inline bool plain_restore(const struct safe_reader *mem, rule_t rule,
-	unsigned shift, unsigned bits, uint64_t cfa, uint64_t *reg)
+	unsigned shift, unsigned bits, uint64_t cfa, uint64_t *reg,
+	uint64_t *from)
 {
 	uint64_t field = rule >> shift & ((UINT64_C(4) << bits) - 1);
 	uint64_t at = cfa - 8 - (field >> 2) * 8;
@@ -320,13 +327,28 @@ static inline bool plain_restore(const struct safe_reader *mem, rule_t rule,
 	if ((field & 3) != SAVED_CFA || at - mem->lo >= mem->span)
 		return false;
 	*reg = *(const volatile uint64_t *)at;
+	*from = at;
 	return true;
+}
+
+/* What the step from this frame depends on: its return address and, if the CFA
+ * is found by it, rbp. `from` 0: rbp is the one the walk began with. */
+static PP_NOINLINE void log_plain(struct safe_log *log, rule_t rule,
+	uint64_t cfa, uint64_t from, uint64_t rbp)
+{
+	if (rule_reg(rule) == ARCH_REG_RBP) {
+		if (from)
+			safe_log_add(log, from, rbp);
+		else
+			log->uses_rbp = true;
+	}
+	safe_log_add(log, cfa - 8, *(const volatile uint64_t *)(cfa - 8));
 }
 
 /*
  * The frames that compilers make, inside known bounds, in registers: twice as
- * fast as the general case, which carries on with whatever this leaves. Keeps
- * no log. Gives up before it has changed anything of a frame. Returns the new
+ * fast as the general case, which carries on with whatever this leaves. Gives
+ * up before it has changed anything of a frame. Returns the new
  * n.
  */
 static unsigned walk_plain(
@@ -334,11 +356,13 @@ static unsigned walk_plain(
 {
 	const struct safe_reader mem = w->mem;
 	uint64_t pc = w->pc, sp = w->sp, rbp = w->rbp, rbx = w->rbx;
+	uint64_t rbp_from = 0, unused;
 	unsigned start = n;
 
 	while (n < most && pc - 1 < SAFE_READ_LIMIT) {
 		rule_t rule = rules_get(pc - 1, w->generation);
 		uint64_t cfa = (uint64_t)rule_offset(rule), bp = rbp, bx = rbx;
+		uint64_t bp_from = rbp_from;
 
 		if ((rule & 0xff) == (RULE_REG | ARCH_REG_RSP << 4))
 			cfa += sp;
@@ -349,14 +373,17 @@ static unsigned walk_plain(
 		if (cfa % 8 || cfa <= sp || cfa > w->top ||
 			cfa - sp > FRAME_LIMIT ||
 			!plain_restore(&mem, rule, RULE_RBP_SHIFT,
-				RULE_RBP_BITS, cfa, &bp) ||
+				RULE_RBP_BITS, cfa, &bp, &bp_from) ||
 			!plain_restore(&mem, rule, RULE_RBX_SHIFT,
-				RULE_RBX_BITS, cfa, &bx))
+				RULE_RBX_BITS, cfa, &bx, &unused))
 			break;
+		if (pp_unlikely(mem.log != NULL))
+			log_plain(mem.log, rule, cfa, rbp_from, rbp);
 		frames[n++] = frame_make(pc, false, rule_module(rule));
 		pc = *(const volatile uint64_t *)(cfa - 8);
 		sp = cfa;
 		rbp = bp;
+		rbp_from = bp_from;
 		rbx = bx;
 	}
 	if (n == start)
@@ -374,8 +401,7 @@ static unsigned walk_plain(
 
 static inline bool is_plain(const struct walk *w)
 {
-	return w->mem.span && !w->mem.log && !w->exact && !w->planted &&
-	       w->rbp_known;
+	return w->mem.span && !w->exact && !w->planted && w->rbp_known;
 }
 
 /* Can there be a frame here at all? A return address outside every known
@@ -406,6 +432,7 @@ static enum next walk_one(
 	rule_t rule = rule_here(w);
 
 	if (pp_unlikely(*n && !is_believable(w, rule))) {
+		break_log(w);
 		if (!guess_repair(w))
 			return NEXT_NONE;
 		rule = rule_here(w);
@@ -417,14 +444,17 @@ static enum next walk_one(
 		*sure = *n;
 	if (rule_kind(rule) == RULE_END)
 		return NEXT_START;
-	if (pp_unlikely(w->planted))
+	if (pp_unlikely(w->planted)) {
+		break_log(w);
 		return leave_planted(w, rule);
+	}
 	return step(w, rule) ? NEXT_CALLER : NEXT_NONE;
 }
 
 /* pc is no address of code. */
 static PP_COLD bool ends_at_null(struct walk *w, enum unwind_end *ret_end)
 {
+	break_log(w);
 	if (guess_repair(w))
 		return false;
 	if (at_null_end(w))

@@ -45,6 +45,18 @@ unsigned unwind(struct session *s, const struct arch_regs *regs, bool exact,
 	struct unwind_bounds bounds, frame_t *frames, unsigned most,
 	enum unwind_end *ret_end) PP_ANY;
 
+struct safe_log;
+
+/* The same; what the result depends on goes to *log (safe_read.h): with equal
+ * pc, sp, perhaps rbp, and equal words it would give the same frames again, as
+ * long as unwind_generation() is the same. */
+unsigned unwind_logged(struct session *s, const struct arch_regs *regs,
+	bool exact, struct unwind_bounds bounds, struct safe_log *log,
+	frame_t *frames, unsigned most, enum unwind_end *ret_end) PP_ANY;
+
+/* Changes with each unwind_invalidate(). */
+uint32_t unwind_generation(void) PP_ANY;
+
 /* Make one frame from an address that is not on any stack (a start function):
  * finds its module instance. */
 frame_t unwind_frame_of(struct session *s, uint64_t pc, bool exact) PP_ANY;

@@ -14,50 +14,61 @@
 
 struct segment {
 	_Atomic uint64_t *keys;
-	struct live_value *values;
+	unsigned k;
 	uint32_t bucket; /* index of the address's first key */
 };
 
-static bool find_segment(struct session *s, unsigned k, uint64_t address,
+static inline bool find_segment(struct session *s, unsigned k, uint64_t address,
 	bool grow, struct segment *ret)
 {
 	uint32_t n = s->live_keys.first << k;
 
-	ret->values = seglist_segment(s, &s->live_values, k, grow);
-	if (!ret->values)
+	/* Values first: whoever finds the keys finds them, too. */
+	if (grow && !seglist_segment(s, &s->live_values, k, true))
 		return false;
 	ret->keys = seglist_segment(s, &s->live_keys, k, grow);
+	ret->k = k;
 	ret->bucket = (uint32_t)pp_mix(address) & (n - 1) & ~(LIVE_BUCKET - 1);
 	return ret->keys != NULL;
+}
+
+static inline struct live_value *value_at(
+	struct session *s, const struct segment *seg, uint32_t i)
+{
+	struct live_value *values = seglist_segment(
+		s, &s->live_values, seg->k, false);
+
+	return &values[i];
 }
 
 static unsigned segment_count(const struct session *s)
 {
 	unsigned k = 0;
 
-	while (k < SESSION_SEGMENTS && atomic_load_explicit(
-		       &s->live_keys.seg[k], memory_order_relaxed))
+	while (k < SESSION_SEGMENTS &&
+		atomic_load_explicit(
+			&s->live_keys.seg[k], memory_order_relaxed))
 		k++;
 	return k;
 }
 
-static bool put_in(struct segment *seg, uint64_t address,
-	const struct live_value *v)
+static inline bool put_in(struct session *s, struct segment *seg,
+	uint64_t address, const struct live_value *v)
 {
 	for (uint32_t i = seg->bucket; i < seg->bucket + LIVE_BUCKET; i++) {
 		uint64_t empty = 0;
 
-		if (atomic_load_explicit(&seg->keys[i],
-			    memory_order_relaxed) != 0)
+		if (atomic_load_explicit(&seg->keys[i], memory_order_relaxed) !=
+			0)
 			continue;
 		/* Acquire: the previous owner has read the value it took. */
 		if (!atomic_compare_exchange_strong_explicit(&seg->keys[i],
 			    &empty, BUSY, memory_order_acquire,
 			    memory_order_relaxed))
 			continue;
-		seg->values[i] = *v;
-		atomic_store_explicit(&seg->keys[i], address,
-			memory_order_release);
+		*value_at(s, seg, i) = *v;
+		atomic_store_explicit(
+			&seg->keys[i], address, memory_order_release);
 		return true;
 	}
 	return false;
@@ -70,32 +81,32 @@ bool live_put(struct session *s, uint64_t address, const struct live_value *v)
 
 	for (unsigned k = n; k-- > 0;)
 		if (find_segment(s, k, address, false, &seg) &&
-			put_in(&seg, address, v))
+			put_in(s, &seg, address, v))
 			return true;
 	for (unsigned k = n; k < SESSION_SEGMENTS; k++) {
 		if (!find_segment(s, k, address, true, &seg))
 			return false;
-		if (put_in(&seg, address, v))
+		if (put_in(s, &seg, address, v))
 			return true;
 	}
 	return false;
 }
 
-static bool take_from(struct segment *seg, uint64_t address,
-	struct live_value *ret)
+static inline bool take_from(struct session *s, struct segment *seg,
+	uint64_t address, struct live_value *ret)
 {
 	for (uint32_t i = seg->bucket; i < seg->bucket + LIVE_BUCKET; i++) {
 		uint64_t want = address;
 
-		if (atomic_load_explicit(&seg->keys[i],
-			    memory_order_relaxed) != address)
+		if (atomic_load_explicit(&seg->keys[i], memory_order_relaxed) !=
+			address)
 			continue;
 		/* Acquire pairs with the release of put_in(). */
 		if (!atomic_compare_exchange_strong_explicit(&seg->keys[i],
 			    &want, BUSY, memory_order_acquire,
 			    memory_order_relaxed))
 			return false; /* somebody else frees it, too */
-		*ret = seg->values[i];
+		*ret = *value_at(s, seg, i);
 		atomic_store_explicit(&seg->keys[i], 0, memory_order_release);
 		return true;
 	}
@@ -108,7 +119,7 @@ bool live_take(struct session *s, uint64_t address, struct live_value *ret)
 
 	for (unsigned k = segment_count(s); k-- > 0;)
 		if (find_segment(s, k, address, false, &seg) &&
-			take_from(&seg, address, ret))
+			take_from(s, &seg, address, ret))
 			return true;
 	return false;
 }

@@ -35,8 +35,8 @@ enum slot_state { FREE, CLAIMED, FULL, APPLYING, DEAD };
 static uint64_t word(enum slot_state state, uint64_t ticket, uint32_t thread)
 {
 	return (ticket & TICKET_MASK) << TICKET_SHIFT |
-		(uint64_t)(thread & THREAD_MASK) << THREAD_SHIFT |
-		(uint64_t)state;
+	       (uint64_t)(thread & THREAD_MASK) << THREAD_SHIFT |
+	       (uint64_t)state;
 }
 
 static enum slot_state state_of(uint64_t w)
@@ -66,14 +66,14 @@ static bool claim(struct session *s, uint32_t thread, uint64_t *ret_ticket)
 		struct ring_slot *slot = slot_of(s, t);
 		uint64_t w = word(FREE, t, 0);
 		uint64_t seen = t;
-		bool mine = atomic_compare_exchange_strong_explicit(
-			&slot->word, &w, word(CLAIMED, t, thread),
-			memory_order_acquire, memory_order_acquire);
+		bool mine = atomic_compare_exchange_strong_explicit(&slot->word,
+			&w, word(CLAIMED, t, thread), memory_order_acquire,
+			memory_order_acquire);
 
 		/* FREE or claimed of an older round: nobody has drained it. */
 		if (!mine && (w >> TICKET_SHIFT) != (t & TICKET_MASK) &&
-			atomic_load_explicit(&s->ring_head,
-				memory_order_acquire) == t)
+			atomic_load_explicit(
+				&s->ring_head, memory_order_acquire) == t)
 			return false;
 		/* Ours, or somebody's claim of t: help head past it. */
 		(void)atomic_compare_exchange_strong_explicit(&s->ring_head,
@@ -117,6 +117,37 @@ void baton_release(struct session *s)
 	atomic_store_explicit(&s->baton, 0, memory_order_release);
 }
 
+/* Records applied, by kind: the heap's counters are brought up once a drain. */
+struct tally {
+	uint32_t n[RECORD_KINDS];
+};
+
+static void count_record(struct tally *tally, const struct record *r)
+{
+	if (r->kind < RECORD_KINDS) /* a damaged file may hold anything */
+		tally->n[r->kind]++;
+}
+
+static void count_tally(struct session *s, const struct tally *tally)
+{
+	uint32_t allocs = tally->n[RECORD_ALLOC] + tally->n[RECORD_UNTRACKED];
+
+	if (allocs)
+		session_count(s, STAT_HEAP_SAMPLES, allocs);
+	if (tally->n[RECORD_FREE])
+		session_count(s, STAT_HEAP_FREES, tally->n[RECORD_FREE]);
+}
+
+static void apply_directly(struct session *s, const struct record *r)
+{
+	struct tally tally = { { 0 } };
+
+	session_count(s, STAT_DIRECT, 1);
+	rows_apply_late(s, r);
+	count_record(&tally, r);
+	count_tally(s, &tally);
+}
+
 /* Finish ticket t's slot, whatever it held. */
 static void recycle(struct session *s, struct ring_slot *slot, uint64_t t)
 {
@@ -128,12 +159,13 @@ static void recycle(struct session *s, struct ring_slot *slot, uint64_t t)
 unsigned ring_drain(struct session *s, unsigned most)
 {
 	uint64_t t = atomic_load_explicit(&s->ring_tail, memory_order_relaxed);
+	struct tally tally = { { 0 } };
 	unsigned done = 0;
 
 	while (done < most) {
 		struct ring_slot *slot = slot_of(s, t);
-		uint64_t w = atomic_load_explicit(&slot->word,
-			memory_order_acquire);
+		uint64_t w = atomic_load_explicit(
+			&slot->word, memory_order_acquire);
 
 		if (w == word(DEAD, t, thread_of(w))) {
 			session_count(s, STAT_LOST_DEAD_CLAIMS, 1);
@@ -146,12 +178,14 @@ unsigned ring_drain(struct session *s, unsigned most)
 				memory_order_release);
 			atomic_signal_fence(memory_order_seq_cst);
 			rows_apply(s, &slot->record);
+			count_record(&tally, &slot->record);
 		} else {
 			break;
 		}
 		recycle(s, slot, t++);
 		done++;
 	}
+	count_tally(s, &tally);
 	rows_fold(s);
 	return done;
 }
@@ -165,8 +199,8 @@ static void drain_some(struct session *s, bool in_handler)
 	if (!in_handler)
 		sys_block_signals(&old);
 	if (baton_try(s)) {
-		(void)ring_drain(s,
-			in_handler ? RING_HANDLER_DRAIN : s->ring_slots);
+		(void)ring_drain(
+			s, in_handler ? RING_HANDLER_DRAIN : s->ring_slots);
 		baton_release(s);
 	}
 	if (!in_handler)
@@ -181,8 +215,7 @@ void ring_push(struct session *s, const struct record *r, uint32_t thread,
 	if (!claim(s, thread, &t)) {
 		drain_some(s, in_handler);
 		if (!claim(s, thread, &t)) {
-			session_count(s, STAT_DIRECT, 1);
-			rows_apply_late(s, r);
+			apply_directly(s, r);
 			return;
 		}
 	}
@@ -202,39 +235,41 @@ void ring_abandon(struct session *s, uint32_t thread)
 	for (; thread && t < end; t++) {
 		uint64_t w = word(CLAIMED, t, thread);
 
-		(void)atomic_compare_exchange_strong(&slot_of(s, t)->word, &w,
-			word(DEAD, t, thread));
+		(void)atomic_compare_exchange_strong(
+			&slot_of(s, t)->word, &w, word(DEAD, t, thread));
 	}
+}
+
+/* What a dead writer left in ticket t's slot; false at the end of the ring. */
+static bool recover_slot(
+	struct session *s, uint64_t t, struct tally *tally, unsigned *applied)
+{
+	struct ring_slot *slot = slot_of(s, t);
+	uint64_t w = atomic_load(&slot->word);
+
+	if ((w >> TICKET_SHIFT) != (t & TICKET_MASK) || state_of(w) == FREE)
+		return false;
+	if (state_of(w) == FULL) {
+		rows_apply(s, &slot->record);
+		count_record(tally, &slot->record);
+		++*applied;
+	} else if (state_of(w) != APPLYING) {
+		session_count(s, STAT_LOST_DEAD_CLAIMS, 1);
+	}
+	recycle(s, slot, t);
+	return true;
 }
 
 unsigned ring_recover(struct session *s)
 {
 	uint64_t t = atomic_load(&s->ring_tail);
+	struct tally tally = { { 0 } };
 	unsigned applied = 0;
 
-	for (uint32_t i = 0; i < s->ring_slots; i++, t++) {
-		struct ring_slot *slot = slot_of(s, t);
-		uint64_t w = atomic_load(&slot->word);
-
-		if ((w >> TICKET_SHIFT) != (t & TICKET_MASK))
+	for (uint32_t i = 0; i < s->ring_slots; i++, t++)
+		if (!recover_slot(s, t, &tally, &applied))
 			break;
-		switch (state_of(w)) {
-		case FULL:
-			rows_apply(s, &slot->record);
-			applied++;
-			break;
-		case CLAIMED:
-		case DEAD:
-			session_count(s, STAT_LOST_DEAD_CLAIMS, 1);
-			break;
-		case APPLYING:
-			break;
-		case FREE:
-			rows_fold(s);
-			return applied;
-		}
-		recycle(s, slot, t);
-	}
+	count_tally(s, &tally);
 	rows_fold(s);
 	return applied;
 }

@@ -69,6 +69,7 @@ enum record_kind {
 	RECORD_ALLOC,
 	RECORD_FREE,
 	RECORD_UNTRACKED, /* an allocation that is not in the live table */
+	RECORD_KINDS,
 };
 
 struct record {

@@ -96,16 +96,11 @@ static void unextend(struct session *s, uint64_t off, uint64_t bytes)
 	(void)atomic_compare_exchange_strong(&s->used, &end, off);
 }
 
-void *seglist_segment(struct session *s, struct seglist *l, unsigned k,
-	bool grow)
+void *seglist_add_segment(struct session *s, struct seglist *l, unsigned k)
 {
-	uint64_t off = atomic_load_explicit(&l->seg[k], memory_order_acquire);
 	uint64_t bytes = ((uint64_t)l->first << k) * l->elem_bytes;
-	uint64_t none = 0;
+	uint64_t off = session_extend(s, bytes), none = 0;
 
-	if (off)
-		return session_at(s, off);
-	off = grow ? session_extend(s, bytes) : 0;
 	if (!off)
 		return NULL;
 	if (!atomic_compare_exchange_strong_explicit(&l->seg[k], &none, off,
@@ -116,35 +111,10 @@ void *seglist_segment(struct session *s, struct seglist *l, unsigned k,
 	return session_at(s, off);
 }
 
-/* Element i lies in segment k, which starts at element first * (2^k - 1). */
-static unsigned segment_of(const struct seglist *l, uint32_t i,
-	uint32_t *ret_index)
-{
-	uint64_t q = (uint64_t)i / l->first + 1;
-	unsigned k = 63u - (unsigned)__builtin_clzll(q);
-
-	*ret_index = i - l->first * ((1u << k) - 1);
-	return k;
-}
-
-void *seglist_at(const struct session *s, const struct seglist *l, uint32_t i)
-{
-	uint32_t index;
-	unsigned k = segment_of(l, i, &index);
-	uint64_t off;
-
-	if (k >= SESSION_SEGMENTS)
-		return NULL;
-	off = atomic_load_explicit(&l->seg[k], memory_order_acquire);
-	return off ? (char *)session_at(s, off) +
-			(uint64_t)index * l->elem_bytes
-		   : NULL;
-}
-
 void *seglist_grow(struct session *s, struct seglist *l, uint32_t i)
 {
 	uint32_t index;
-	unsigned k = segment_of(l, i, &index);
+	unsigned k = seglist_place(l, i, &index);
 	char *seg;
 
 	if (k >= SESSION_SEGMENTS)
@@ -176,8 +146,8 @@ static int prepare_tables(struct session *s)
 		return -ENOSPC;
 	slots = session_at(s, s->ring_off);
 	for (uint64_t i = 0; i < RING_SLOTS; i++)
-		atomic_store_explicit(&slots[i].word, i << 24,
-			memory_order_relaxed);
+		atomic_store_explicit(
+			&slots[i].word, i << 24, memory_order_relaxed);
 	atomic_store(&s->heap_epoch, 1);
 	return rows_prepare(s);
 }
@@ -203,8 +173,8 @@ static int prepare(struct session *s, const struct settings *settings,
 	return 0;
 }
 
-int session_create(const struct settings *settings,
-	struct session **ret_session)
+int session_create(
+	const struct settings *settings, struct session **ret_session)
 {
 	struct session_space space;
 	struct session *s;
@@ -241,9 +211,9 @@ void session_close(struct session *s)
 static bool is_session(const struct session *s, uint64_t file_bytes)
 {
 	return s->magic == SESSION_MAGIC && s->version == SESSION_VERSION &&
-		s->header_bytes == pp_round_up(sizeof(*s), PP_PAGE) &&
-		s->cap == file_bytes && atomic_load(&s->used) <= s->cap &&
-		atomic_load(&s->state) != SESSION_NEW;
+	       s->header_bytes == pp_round_up(sizeof(*s), PP_PAGE) &&
+	       s->cap == file_bytes && atomic_load(&s->used) <= s->cap &&
+	       atomic_load(&s->state) != SESSION_NEW;
 }
 
 int session_open(const char *path, struct session **ret_session)

@@ -78,10 +78,10 @@ struct session {
 	uint64_t start_wall_ns; /* CLOCK_REALTIME at the process's start */
 	uint64_t start_mono_ns; /* CLOCK_MONOTONIC at the same moment */
 
-	uint64_t cap;		/* bytes of address space */
-	_Atomic uint64_t used;	/* bytes handed out */
-	_Atomic uint32_t full;	/* a step was refused */
-	uint32_t anonymous;	/* no file behind it */
+	uint64_t cap;	       /* bytes of address space */
+	_Atomic uint64_t used; /* bytes handed out */
+	_Atomic uint32_t full; /* a step was refused */
+	uint32_t anonymous;    /* no file behind it */
 
 	/* ring.c */
 	uint64_t ring_off;
@@ -123,7 +123,7 @@ struct session {
 	uint64_t cpu_window_start_ns; /* wall clock; toggle windows */
 
 	uint64_t vdso_start;
-	char exe_path[SETTINGS_PATH_MAX]; /* as /proc/self/exe names it */
+	char exe_path[SETTINGS_PATH_MAX];  /* as /proc/self/exe names it */
 	char file_path[SETTINGS_PATH_MAX]; /* of the session file; "" if
 					      anonymous or unlinked */
 	struct settings settings;
@@ -137,8 +137,8 @@ struct session {
  * while address space is refused.
  * Returns 0 and the session in state SESSION_READY, or -errno.
  */
-int session_create(const struct settings *settings,
-	struct session **ret_session) PP_ANY;
+int session_create(
+	const struct settings *settings, struct session **ret_session) PP_ANY;
 
 /* Map a session file of another process, read-write but private (so that the
  * report may drain a copy). Returns 0, -EINVAL if it is no complete session of
@@ -175,13 +175,48 @@ extern const char *const session_stat_names[STAT_COUNT]
 	__attribute__((visibility("hidden")));
 bool session_stat_is_loss(enum stat_id id) PP_ANY;
 
+/* Segment k itself (first << k elements), added if `grow`; NULL if absent. */
+void *seglist_add_segment(
+	struct session *s, struct seglist *l, unsigned k) PP_ANY;
+
+static inline void *seglist_segment(
+	struct session *s, struct seglist *l, unsigned k, bool grow)
+{
+	uint64_t off = atomic_load_explicit(&l->seg[k], memory_order_acquire);
+
+	if (pp_likely(off != 0))
+		return session_at(s, off);
+	return grow ? seglist_add_segment(s, l, k) : NULL;
+}
+
+/* Element i lies in segment k, which starts at element first * (2^k - 1). */
+static inline unsigned seglist_place(
+	const struct seglist *l, uint32_t i, uint32_t *ret_index)
+{
+	uint32_t q = (i >> __builtin_ctz(l->first)) + 1;
+	unsigned k = 31u - (unsigned)__builtin_clz(q);
+
+	*ret_index = i - l->first * ((1u << k) - 1);
+	return k;
+}
+
 /* Element i of a growing table, or NULL if its segment is not there. */
-void *seglist_at(const struct session *s, const struct seglist *l,
-	uint32_t i) PP_ANY;
+static inline void *seglist_at(
+	const struct session *s, const struct seglist *l, uint32_t i)
+{
+	uint32_t index;
+	unsigned k = seglist_place(l, i, &index);
+	uint64_t off;
+
+	if (pp_unlikely(k >= SESSION_SEGMENTS))
+		return NULL;
+	off = atomic_load_explicit(&l->seg[k], memory_order_acquire);
+	if (pp_unlikely(!off))
+		return NULL;
+	return (char *)session_at(s, off) + (uint64_t)index * l->elem_bytes;
+}
+
 /* The same, adding segments as needed; NULL when the session is full. */
 void *seglist_grow(struct session *s, struct seglist *l, uint32_t i) PP_ANY;
-/* Segment k itself (first << k elements), added if `grow`; NULL if absent. */
-void *seglist_segment(struct session *s, struct seglist *l, unsigned k,
-	bool grow) PP_ANY;
 
 #endif

@@ -118,7 +118,7 @@ static void take_samples(const ucontext_t *uc)
 		sample_cpu(uc, i % 3);
 	arch_regs_here(&regs);
 	for (uintptr_t i = 1; i <= 3000; i++)
-		sample_alloc((void *)(i * 64), i, ROW_ONE, &regs);
+		sample_alloc((void *)(i * 64), i, ROW_ONE, &regs, 0);
 	for (uintptr_t i = 1; i <= 3000; i += 2)
 		sample_free((void *)(i * 64));
 }
