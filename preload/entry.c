@@ -102,6 +102,7 @@ static __attribute__((constructor)) void load(void)
 	if (!is_dormant(s))
 		set_up(s);
 	heap_start(heap_hooks_start());
+	cxx_new_start();
 }
 
 static __attribute__((destructor)) void unload(void)

@@ -31,9 +31,17 @@ void cfree(void *p);
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t align, size_t size);
 
+/* As heap_begin(); until it all begins each allocation comes here. */
+static uint64_t begin(size_t size)
+{
+	if (pp_unlikely(!cxx_new_settled))
+		cxx_new_settle();
+	return heap_begin(size);
+}
+
 static PP_COLD void *malloc_sampled(size_t size)
 {
-	uint64_t weight = heap_begin(size);
+	uint64_t weight = begin(size);
 	void *p = real.malloc(size);
 
 	return weight ? heap_end(p, size, weight) : p;
@@ -49,7 +57,7 @@ PP_EXPORT void *malloc(size_t size)
 /* n * size may wrap around: then the call fails and counts for nothing. */
 static PP_COLD void *calloc_sampled(size_t n, size_t size)
 {
-	uint64_t weight = heap_begin(n * size);
+	uint64_t weight = begin(n * size);
 	void *p = real.calloc(n, size);
 
 	return weight ? heap_end(p, n * size, weight) : p;
@@ -64,7 +72,7 @@ PP_EXPORT void *calloc(size_t n, size_t size)
 
 static PP_COLD void *memalign_sampled(size_t align, size_t size)
 {
-	uint64_t weight = heap_begin(size);
+	uint64_t weight = begin(size);
 	void *p = real.memalign(align, size);
 
 	return weight ? heap_end(p, size, weight) : p;
@@ -79,7 +87,7 @@ PP_EXPORT void *memalign(size_t align, size_t size)
 
 static PP_COLD void *aligned_alloc_sampled(size_t align, size_t size)
 {
-	uint64_t weight = heap_begin(size);
+	uint64_t weight = begin(size);
 	void *p = real.aligned_alloc(align, size);
 
 	return weight ? heap_end(p, size, weight) : p;
@@ -94,7 +102,7 @@ PP_EXPORT void *aligned_alloc(size_t align, size_t size)
 
 static PP_COLD int posix_memalign_sampled(void **ret, size_t align, size_t size)
 {
-	uint64_t weight = heap_begin(size);
+	uint64_t weight = begin(size);
 	int err = real.posix_memalign(ret, align, size);
 
 	if (weight)
@@ -111,7 +119,7 @@ PP_EXPORT int posix_memalign(void **ret, size_t align, size_t size)
 
 static PP_COLD void *valloc_sampled(size_t size)
 {
-	uint64_t weight = heap_begin(size);
+	uint64_t weight = begin(size);
 	void *p = real.valloc(size);
 
 	return weight ? heap_end(p, size, weight) : p;
@@ -126,7 +134,7 @@ PP_EXPORT void *valloc(size_t size)
 
 static PP_COLD void *pvalloc_sampled(size_t size)
 {
-	uint64_t weight = heap_begin(size);
+	uint64_t weight = begin(size);
 	void *p = real.pvalloc(size);
 
 	return weight ? heap_end(p, size, weight) : p;
@@ -146,7 +154,7 @@ PP_EXPORT void *pvalloc(size_t size)
  */
 static PP_COLD void *realloc_sampled(void *p, size_t size, bool due)
 {
-	uint64_t weight = due ? heap_begin(size) : 0;
+	uint64_t weight = due ? begin(size) : 0;
 	struct sample_held held = { .address = 0 };
 	void *q;
 
@@ -176,7 +184,7 @@ PP_EXPORT void *realloc(void *p, size_t size)
 PP_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 {
 	size_t bytes = n * size; /* may wrap around, as in calloc */
-	uint64_t weight = heap_due(bytes) ? heap_begin(bytes) : 0;
+	uint64_t weight = heap_due(bytes) ? begin(bytes) : 0;
 	struct sample_held held = { .address = 0 };
 	uint64_t until;
 	void *q;

@@ -14,4 +14,10 @@
  */
 bool heap_hooks_start(void) PP_NORMAL;
 
+/* From the first allocation on, and from the constructor after heap_start():
+ * see cxx_new.c. */
+extern bool cxx_new_settled __attribute__((visibility("hidden")));
+void cxx_new_settle(void);
+void cxx_new_start(void) PP_NORMAL;
+
 #endif

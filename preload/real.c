@@ -128,7 +128,7 @@ static size_t early_malloc_usable_size(void *p)
 }
 
 /* The volatile keeps the call a call. */
-static PP_NOINLINE void *next_symbol(const char *name)
+PP_NOINLINE void *real_next(const char *name)
 {
 	bool outer = resolving;
 	void *volatile p;
@@ -152,7 +152,7 @@ static _Noreturn PP_COLD void missing(const char *name)
 
 static void *must(const char *name)
 {
-	void *p = next_symbol(name);
+	void *p = real_next(name);
 
 	if (!p)
 		missing(name);
@@ -188,7 +188,7 @@ void real_resolve_all(void)
 	/* Since glibc 2.34. A failing lookup leaves a message for dlerror(),
 	 * which is not the host's. */
 	real.execveat = (int (*)(int, const char *, char *const[],
-		char *const[], int))next_symbol("execveat");
+		char *const[], int))real_next("execveat");
 	if (!real.execveat)
 		(void)dlerror();
 }

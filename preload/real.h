@@ -117,6 +117,10 @@ extern struct real real __attribute__((visibility("hidden")));
 /* Resolve what is not resolved yet. From the constructor. */
 void real_resolve_all(void) PP_NORMAL;
 
+/* The next definition of any name behind ours, or NULL: a failure costs two
+ * allocations and leaves a message for dlerror(). */
+void *real_next(const char *name);
+
 /* Does p lie in the static buffer? Such memory is never given back: free()
  * ignores it, realloc() copies it (real_early_size() bytes at most). The range
  * is constant, for callers that want to test it themselves. */

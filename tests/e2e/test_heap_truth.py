@@ -3,71 +3,22 @@
 
 tests/targets/heap_ledger.cc allocates through functions path_* in every way
 there is, resizes (also in vain) and frees, and prints how many objects of each
-path and size it made and still holds.
-
-At rate 1 everything must agree exactly: objects and bytes, allocated, in use
-and at the peak.
-
-At other rates R each allocation of s bytes is recorded independently with
-chance P = 1 - exp(-(s + 1)/R) and weighs 1/P. A path's sum of v (1 for
-objects, s for bytes) over n allocations is unbiased, has variance
-V = sum v^2 (1/P - 1), and no term exceeds M = max v/P; so by Bernstein it is
-off by more than
-
-	t = M L/3 + sqrt((M L/3)^2 + 2 V L),	L = ln(2/a)
-
-with probability below a. The sums of all seeds of a rate are tested together,
-and each run by itself. With a = 1e-6 / CHECKS the file raises a false alarm
-with probability below 1e-6. To t come the promised 1e-4 of the truth for the
-16 fraction bits of weights, and 1 for each row of the file, because values
-there are whole.
+path and size it made and still holds. ledger.py has the bounds: at rate 1
+none, at others such that a whole file raises a false alarm with probability
+below 1e-6. The sums of all seeds of a rate are tested together, and each run
+by itself.
 """
 
 import collections
-import math
 
 import lib
-from lib import case, expect, expect_equal
+from ledger import (COLUMNS, allocated, at_peak, books_of, expect_exact,
+                    expect_near, live, path_of, sums)
+from lib import case, expect
 
 SEEDS = 40 if lib.LONG else 20
 OPERATIONS = 200000
-CHECKS = 30 * 4 * (2 * SEEDS + 4)
-LOG = math.log(2 * CHECKS / 1e-6)
-COLUMNS = ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space")
 PEAK = ("inuse_objects", "inuse_space")
-
-Entry = collections.namedtuple("Entry", "size allocated live at_peak")
-
-
-def books_of(text):
-    books = collections.defaultdict(list)
-    for line in text.decode().splitlines():
-        path, *numbers = line.split()
-        books[path].append(Entry(*map(int, numbers)))
-    return books
-
-
-def path_of(sample):
-    for location in sample.stack:
-        for frame in location.frames:
-            if frame.name.startswith("path_"):
-                return frame.name
-    return None
-
-
-def sums(profile, columns):
-    """{path: [sum of each column]}, {path: rows}."""
-    total = collections.defaultdict(lambda: [0] * len(columns))
-    rows = collections.Counter()
-    which = [profile.column(c) for c in columns]
-    for s in profile.samples:
-        path = path_of(s)
-        if path:
-            rows[path] += 1
-            for i, column in enumerate(which):
-                total[path][i] += s.values[column]
-    return total, rows
-
 
 def run(rate, seed, *threads, kinds="heap"):
     """Returns (books, {kind: Profile})."""
@@ -83,34 +34,6 @@ def run(rate, seed, *threads, kinds="heap"):
                   if "lost" in k and v}
         expect(not losses, f"losses: {losses}")
     return books_of(result.out), found
-
-
-def truth(entries, counts):
-    """Objects and bytes."""
-    return [sum(counts(e) for e in entries),
-            sum(counts(e) * e.size for e in entries)]
-
-
-def allocated(entry):
-    return entry.allocated
-
-
-def live(entry):
-    return entry.live
-
-
-def at_peak(entry):
-    return entry.at_peak
-
-
-def expect_exact(books, profile, columns, counts):
-    got, _ = sums(profile, columns)
-    for path, entries in books.items():
-        wanted = [n for count in counts for n in truth(entries, count)]
-        expect_equal(dict(zip(columns, got[path])), dict(zip(columns, wanted)),
-                     path)
-    expect_equal(sorted(k for k, v in got.items() if any(v)), sorted(books),
-                 "paths in the profile")
 
 
 def exact(*threads):
@@ -136,35 +59,6 @@ def peak_is_exact_at_rate_1():
     expect_exact({p: e for p, e in books.items() if sum(map(at_peak, e))},
                  found["heap_peak"], PEAK, (at_peak,))
     expect_exact(books, found["heap"], COLUMNS, (allocated, live))
-
-
-def bound(entries, counts, power, rate):
-    """Bernstein's t for the sum of size**power."""
-    variance = most = 0.0
-    for e in entries:
-        if counts(e):
-            weight = -1 / math.expm1(-(e.size + 1) / rate)
-            value = float(e.size) ** power
-            variance += counts(e) * value * value * (weight - 1)
-            most = max(most, value * weight)
-    a = most * LOG / 3
-    return a + math.sqrt(a * a + 2 * variance * LOG)
-
-
-def expect_near(books, got, rows, rate, what):
-    """Returns the widest bound on bytes allocated, relative."""
-    widest = 0.0
-    for path, entries in books.items():
-        for i, column in enumerate(COLUMNS):
-            counts, power = (allocated, live)[i // 2], i % 2
-            wanted = truth(entries, counts)[power]
-            t = bound(entries, counts, power, rate) + 1e-4 * wanted + rows[path]
-            expect(abs(got[path][i] - wanted) <= t,
-                   f"{what}: {path} {column} is {got[path][i]}, expected "
-                   f"{wanted} +- {t:.0f}")
-            if column == "alloc_space":
-                widest = max(widest, t / wanted)
-    return widest
 
 
 def merge_books(all_books):

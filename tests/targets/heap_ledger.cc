@@ -2,7 +2,7 @@
  * heap_ledger.cc - allocates through known functions, in every way there is,
  * and keeps the books. BUILD: -pthread -fno-builtin
  *
- * heap_ledger OPERATIONS SEED [THREADS]
+ * heap_ledger OPERATIONS SEED [THREADS [foreign]]
  *
  * OPERATIONS random steps on a table of objects: allocate, resize, fail to
  * resize, free. With THREADS each thread takes its share, and objects are
@@ -11,7 +11,8 @@
  *   PATH SIZE allocated live at_peak
  * where at_peak is `live` at the moment the sum of all live bytes was first at
  * its maximum (of use with one thread only). Nothing but the paths allocates
- * between the first step and the last.
+ * between the first step and the last. `foreign`: another allocator serves, one
+ * that has no pvalloc and an operator new of its own; that throws, too.
  */
 #include <cstdint>
 #include <cstdio>
@@ -165,21 +166,23 @@ static const struct path paths[] = {
 #define PATHS 15
 };
 
+/* The books. `at_peak` and `bytes` make sense with one thread. */
+static struct entry {
+	long allocated, live, at_peak;
+} books[PATHS][SIZES];
+static long live_bytes, peak_bytes;
+static bool keep_peak, foreign;
+
 /* What is asked of malloc for an object of this size. For the aligned operator
  * new libstdc++ rounds it up to whole alignments. */
 static size_t charged(int path, int size)
 {
 	size_t n = sizes[size];
 
-	return paths[path].unmake == delete_aligned ? (n + 511) / 512 * 512 : n;
+	if (foreign || paths[path].unmake != delete_aligned)
+		return n;
+	return (n + 511) / 512 * 512;
 }
-
-/* The books. `at_peak` and `bytes` make sense with one thread. */
-static struct entry {
-	long allocated, live, at_peak;
-} books[PATHS][SIZES];
-static long live_bytes, peak_bytes;
-static bool keep_peak;
 
 static struct object {
 	void *p;
@@ -239,6 +242,8 @@ static void make(struct object *o, uint64_t random)
 {
 	o->path = (int)((random >> 8) % MAKERS);
 	o->size = pick_size(random >> 16);
+	if (foreign && paths[o->path].make == path_pvalloc)
+		o->path = 0;
 	/* strdup makes no 0 bytes, and of new 0 libstdc++ makes 1. */
 	if (sizes[o->size] == 0)
 		o->size += o->path >= 8;
@@ -289,6 +294,13 @@ static void fail_to_resize(struct object *o, uint64_t random)
 		p = reallocarray(o->p, most / 32, 16);
 	if (p || malloc(most / 2) || calloc(most / 2, 3))
 		abort();
+	if (!foreign)
+		return;
+	try {
+		p = operator new(most / 2);
+		abort();
+	} catch (const std::bad_alloc &) {
+	}
 }
 
 static void step(struct object *o, uint64_t random)
@@ -373,6 +385,7 @@ int main(int argc, char **argv)
 
 	memset(text, 'x', sizeof(text) - 1);
 	keep_peak = threads == 0;
+	foreign = argc > 4;
 	for (int i = 0; i < threads || i < 1; i++) {
 		struct worker *w = &workers[i];
 
