@@ -355,6 +355,21 @@ static bool book(const siginfo_t *info, uint64_t periods)
 	return true;
 }
 
+static void make_session(void *unused)
+{
+	(void)unused;
+	(void)process_session();
+}
+
+/* Making one takes 5 KiB of stack; the host's alternate stack may have 8, of
+ * which the kernel has used up 3 before we start. */
+static bool have_session(void)
+{
+	if (!process_session_peek())
+		own_stack_run(make_session, NULL);
+	return process_session_peek() != NULL;
+}
+
 /*
  * Behind the fork gate: see process.handlers. While another thread is making
  * the session nothing is booked, so nothing is lost either: what is not booked
@@ -364,7 +379,7 @@ static void expired(siginfo_t *info, const ucontext_t *uc)
 {
 	unsigned overrun = (unsigned)PP_MAX(info->si_overrun, 0);
 
-	if (process_session() && book(info, 1 + (uint64_t)overrun))
+	if (have_session() && book(info, 1 + (uint64_t)overrun))
 		sample_cpu(uc, overrun);
 	if (atomic_fetch_add(&samples_seen, 1) % CHECK_EVERY == 0)
 		look_for_unseen();

@@ -5,6 +5,7 @@ tests/targets/phases.c works on command: in work_a, work_b or work_c, so many
 ms of CPU time in each of two threads that live all the time.
 """
 
+import os
 import re
 import signal
 import subprocess
@@ -179,6 +180,32 @@ def interval_adds_one_thread_that_blocks_all_signals():
         never = 1 << signal.SIGKILL - 1 | 1 << signal.SIGSTOP - 1
         expect_equal(word | never, (1 << 64) - 1, "blocked signals")
         p.finish()
+
+
+def owner(directory, number):
+    return lib.wait_for(
+        lambda: [f for f in lib.profiles(directory, "heap")
+                 if f.name.endswith(f".heap.{number}.pb.gz")],
+        f"dump {number}")[0].stat().st_uid
+
+
+@case
+def program_that_gives_up_rights_writes_without_them():
+    if os.geteuid() != 0:
+        lib.note("needs root")
+        return
+    with lib.Directory() as d:
+        d.chmod(0o755)
+        with Phases(d, PPROFC_INTERVAL=1, PPROFC_HEAP_RATE=1,
+                    PPROFC_PROFILES="heap") as p:
+            (d / "profiles").chmod(0o777)
+            p.work("a", 10)
+            expect_equal(owner(d, 1), 0, "owner of the first dump")
+            p.work("u", 65534)
+            expect_equal(owner(d, 2), 65534, "owner of the second dump")
+            p.process.send_signal(signal.SIGUSR2)
+            expect_equal(owner(d, 3), 65534, "owner of the dump by signal")
+            p.finish()
 
 
 if __name__ == "__main__":

@@ -217,6 +217,13 @@ def reports_do_not_need_the_programs_stack():
 
 
 @case
+def samples_fit_into_a_small_alternate_stack():
+    for log in ("none", "/proc/self/nowhere"):
+        same("samples_on_small_stack", PPROFC_CPU_HZ=250, PPROFC_LOG=log,
+             PPROFC_SESSION="auto")
+
+
+@case
 def program_that_handles_the_dump_signal_keeps_it():
     with lib.Directory() as d:
         log = d / "log"

@@ -4,6 +4,7 @@
  * Reads lines from stdin; after each it prints "done".
  *   a, b, c MS     main and one other thread each use MS ms of CPU time in
  *                  work_a, work_b or work_c; 1000 bytes stay held by it
+ *   u ID           give up root's rights for those of ID
  * Ends at the end of the input.
  */
 #include <pthread.h>
@@ -76,6 +77,12 @@ static void together(char what, long ms)
 	sem_wait(&end);
 }
 
+static void become(uid_t id)
+{
+	if (setgid(id) != 0 || setuid(id) != 0)
+		exit(1);
+}
+
 int main(void)
 {
 	char line[64];
@@ -85,7 +92,10 @@ int main(void)
 	sem_init(&end, 0, 0);
 	pthread_create(&t, NULL, other, NULL);
 	while (fgets(line, sizeof(line), stdin)) {
-		together(line[0], atol(line + 2));
+		if (line[0] == 'u')
+			become((uid_t)atol(line + 2));
+		else
+			together(line[0], atol(line + 2));
 		printf("done\n");
 		(void)fflush(stdout);
 	}

@@ -120,6 +120,25 @@ static void dispositions_of(int sig)
 	signal(sig, SIG_DFL);
 }
 
+/* Handlers there have more in their mask than the program gave. */
+static void alternate_stack(void)
+{
+	struct sigaction act = { .sa_handler = count, .sa_flags = SA_ONSTACK };
+	struct sigaction *volatile same = &act;
+
+	sigaddset(&act.sa_mask, SIGUSR1);
+	sigaction(SIGALRM, &act, NULL);
+	query("on an alternate stack", SIGALRM);
+	sigfillset(&act.sa_mask);
+	sigaction(SIGALRM, &act, same);
+	show("on an alternate stack", &act);
+	query("full mask", SIGALRM);
+	sigaction(SIGALRM, NULL, &act);
+	printf("64: %d\n", sigismember(&act.sa_mask, 64));
+	signal(SIGALRM, count);
+	query("by signal()", SIGALRM);
+}
+
 static void dispositions(void)
 {
 	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2,
@@ -127,6 +146,7 @@ static void dispositions(void)
 
 	for (size_t i = 0; i < sizeof(sigs) / sizeof(*sigs); i++)
 		dispositions_of(sigs[i]);
+	alternate_stack();
 	printf("bad: %d", sigaction(0, NULL, NULL));
 	printf(" %d", errno);
 	printf(" %d", sigaction(65, NULL, NULL));
@@ -322,6 +342,35 @@ static void dump_on_small_stack(void)
 	raise(SIGTERM);
 }
 
+/* CPU samples on such a stack; a handler of the program's runs there all the
+ * time, the very first sample included. */
+static void burn_on_small_stack(int sig)
+{
+	struct timespec t;
+	volatile unsigned long n = 0;
+
+	do {
+		n++;
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	} while (t.tv_nsec < 300000000);
+	seen = sig;
+}
+
+static void samples_on_small_stack(void)
+{
+	char *small = mmap(NULL, 8192 + 65536, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = { .ss_sp = small + 65536, .ss_size = 8192 };
+	struct sigaction act = { .sa_handler = burn_on_small_stack,
+		.sa_flags = SA_ONSTACK };
+
+	mprotect(small, 65536, PROT_NONE);
+	sigaltstack(&stack, NULL);
+	sigaction(SIGUSR1, &act, NULL);
+	raise(SIGUSR1);
+	printf("seen %d\n", seen);
+}
+
 /* --- waits that must not be interrupted ----------------------------------- */
 
 static atomic_int stop;
@@ -374,6 +423,7 @@ static const struct {
 	{ "dumps", dumps },
 	{ "dumps_without_clone", dumps_without_clone },
 	{ "dump_on_small_stack", dump_on_small_stack },
+	{ "samples_on_small_stack", samples_on_small_stack },
 	{ "waits", waits },
 	{ "idle", idle },
 };

@@ -1,0 +1,37 @@
+/*
+ * signal_uses.h - what we use which signal for: between signals.c, which has
+ * the handlers, and sigaction.c, which keeps up appearances. Context: PP_ANY.
+ */
+#ifndef SIGNAL_USES_H
+#define SIGNAL_USES_H
+
+#include <signal.h>
+
+#include "pp.h"
+
+#define SIGNALS 65
+
+typedef void signal_handler_fn(int sig, siginfo_t *info, void *context);
+
+/* Our handler of a signal; NULL when we have no use for it. */
+signal_handler_fn *signal_use(int sig) PP_ANY;
+/* The timers' signal; 0 = none. */
+int signal_of_timers(void) PP_ANY;
+/* Signals that ask for something and may come at any time: bits of a mask. */
+uint64_t signal_askers(void) PP_ANY;
+/* Is this, as sa_handler or sa_sigaction, one of our handlers? */
+bool signal_is_ours(sighandler_t handler) PP_ANY;
+
+/* Put our handler into the kernel. As sigaction(2). */
+int signal_install(int sig, struct sigaction *old) PP_ANY;
+
+/* The host is about to set something else than the default for a signal that
+ * we use. */
+void signal_claimed(int sig) PP_ANY;
+
+/* sigaction.c: install ours where the host has its default, act, which it will
+ * read again. As sigaction(2). */
+int sigaction_set_default(
+	int sig, const struct sigaction *act, struct sigaction *old) PP_ANY;
+
+#endif
