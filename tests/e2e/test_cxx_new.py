@@ -16,8 +16,8 @@ from ledger import (COLUMNS, allocated, books_of, expect_exact, expect_near,
 from lib import case, expect, expect_equal
 
 ALLOCATORS = {
-    "jemalloc": "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
-    "tcmalloc": "/usr/lib/x86_64-linux-gnu/libtcmalloc.so.4",
+    "jemalloc": "-l:libjemalloc.so.2",
+    "tcmalloc": "-l:libtcmalloc.so.4",
 }
 SHARED = ("-shared", "-fPIC")
 PLUGIN = "targets/libcxx_plugin.cc"
