@@ -1,6 +1,6 @@
 /*
- * cfi_priv.h - what cfi_find.c hands to cfi.c: one function's unwind program.
- * Context: PP_ANY.
+ * cfi_priv.h - what cfi_find.c hands to cfi.c, one function's unwind program,
+ * and cfi.c to cfi_express.c, one row of its result. Context: PP_ANY.
  */
 #ifndef CFI_PRIV_H
 #define CFI_PRIV_H
@@ -30,5 +30,34 @@ uint64_t cfi_search_table(
 
 int cfi_find(const struct cfi_source *source, uint64_t pc,
 	struct cfi_function *f) PP_ANY;
+
+/* The columns a rule needs; all others do not change how a walk goes on. */
+enum column { COL_RBP, COL_RBX, COL_RSP, COL_RA, COL_COUNT, COL_OTHER };
+
+enum how {
+	HOW_SAME,     /* also: nothing was said */
+	HOW_OFFSET,   /* at CFA + value */
+	HOW_VALUE,    /* is CFA + value */
+	HOW_REGISTER, /* in register `value` */
+	HOW_EXPR,     /* at the address the expression gives */
+	HOW_UNDEFINED,
+	HOW_OTHER, /* nothing a rule could say */
+};
+
+/* `value` is a number, or the address of an expression (its length first). */
+struct where {
+	int64_t value;
+	uint8_t how;
+	uint8_t reg; /* of the CFA: HOW_OFFSET means reg + value */
+};
+
+struct cfi_row {
+	struct where cfa;
+	struct where col[COL_COUNT];
+};
+
+/* The rule for such a row, or RULE_FAILED. Expressions in it have been found to
+ * lie inside the object. */
+rule_t cfi_express(const struct cfi_row *row) PP_ANY;
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * unwind_priv.h - the state of one walk, shared by unwind.c (frames with
- * unwind information) and guess.c (frames without, or with wrong one).
- * Context: PP_ANY.
+ * unwind_priv.h - the state of one walk, shared by unwind.c (the walk),
+ * unwind_step.c (frames with unwind information) and guess.c (frames without,
+ * or with wrong one). Context: PP_ANY.
  */
 #ifndef UNWIND_PRIV_H
 #define UNWIND_PRIV_H
@@ -11,6 +11,8 @@
 #include "rules.h"
 #include "safe_read.h"
 #include "unwind.h"
+
+#define FRAME_LIMIT (UINT64_C(16) << 20) /* largest believable frame */
 
 struct walk {
 	struct session *s;
@@ -34,8 +36,24 @@ struct walk {
 	uint64_t called_pc, called_sp;
 };
 
+/* Only walk_plain() and a proper end keep to what the log can tell. */
+static inline void unwind_break_log(struct walk *w)
+{
+	if (pp_unlikely(w->mem.log != NULL))
+		w->mem.log->broken = true;
+}
+
 /* The rule for the byte at addr, remembered or compiled. */
 rule_t unwind_rule_at(struct walk *w, uint64_t addr) PP_ANY;
+
+/* The rule for this frame. May find that the frame was planted. */
+rule_t unwind_rule_here(struct walk *w) PP_ANY;
+
+/* Step to the caller. If that fails the walk is over. */
+bool unwind_step(struct walk *w, rule_t rule) PP_ANY;
+
+/* The stack now walked is the one that holds sp. */
+void unwind_enter_stack(struct walk *w) PP_ANY;
 
 /* Is there a call instruction before pc? */
 bool guess_follows_call(struct walk *w, uint64_t pc) PP_ANY;
