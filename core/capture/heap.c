@@ -9,7 +9,6 @@
 #include "heap.h"
 #include "heap_math.h"
 #include "log.h"
-#include "sys.h"
 
 /* Mean bytes between samples. Written by heap_start() alone. */
 static _Atomic uint64_t rate; /* 0 = heap_start() has not run */
@@ -106,29 +105,12 @@ uint64_t heap_begin(size_t size)
 	return heap_weight(s, mean);
 }
 
-#define SESSION_WAIT_NS 5000000u
-
-/*
- * Another thread is making the session: that takes part of a millisecond, once
- * in a process, and samples that came meanwhile would be lost. Its maker waits
- * for nobody (raw system calls only), and is not this thread, which would be
- * in_hook. The bound is for a maker that is stopped.
- */
-static PP_COLD void await_session(void)
-{
-	uint64_t start = sys_clock_ns(CLOCK_MONOTONIC);
-
-	while (!process_session_peek() && atomic_load(&process.creating) == 1 &&
-		sys_clock_ns(CLOCK_MONOTONIC) - start < SESSION_WAIT_NS)
-		(void)sys_call0(SYS_sched_yield);
-}
-
 void heap_record(void *p, size_t size, uint64_t weight,
 	const struct arch_regs *regs, uint64_t site)
 {
 	if (p) {
 		if (pp_unlikely(!process_session_peek()))
-			await_session();
+			process_await_session();
 		sample_alloc(p, size, weight, regs, site);
 	}
 	thread_state.in_hook--;

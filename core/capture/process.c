@@ -3,6 +3,8 @@
  */
 #include "pp.h"
 
+#include <linux/futex.h>
+
 #include "log.h"
 #include "process.h"
 #include "sys.h"
@@ -67,14 +69,39 @@ static void hand_over_early_stats(struct session *s)
 			atomic_exchange(&process.early_stats[i], 0));
 }
 
-/* `creating` stays taken after a failure: one attempt, one log line. */
+/* process.creating, a futex word. After a failure it stays: one attempt, one
+ * log line. */
+enum { NOBODY, SOMEBODY, NO_MORE };
+
+static void creating_ended(void)
+{
+	atomic_store(&process.creating, NO_MORE);
+	(void)sys_call3(
+		SYS_futex, &process.creating, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+#define AWAIT_NS 50000000u
+
+void process_await_session(void)
+{
+	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + AWAIT_NS;
+	struct timespec limit = { 0, AWAIT_NS };
+
+	while (!process_session_peek() &&
+		atomic_load(&process.creating) == SOMEBODY &&
+		sys_clock_ns(CLOCK_MONOTONIC) < end)
+		(void)sys_call4(SYS_futex, &process.creating,
+			FUTEX_WAIT_PRIVATE, SOMEBODY, &limit);
+}
+
 static PP_COLD struct session *create_session(void)
 {
 	struct session *s = NULL;
-	uint32_t nobody = 0;
+	uint32_t nobody = NOBODY;
 	int err;
 
-	if (!atomic_compare_exchange_strong(&process.creating, &nobody, 1))
+	if (!atomic_compare_exchange_strong(
+		    &process.creating, &nobody, SOMEBODY))
 		return NULL;
 	err = unwind_prepare();
 	if (!err)
@@ -83,7 +110,7 @@ static PP_COLD struct session *create_session(void)
 		log_line("cannot create a session (error %d); nothing is "
 			 "recorded",
 			-err);
-		atomic_store(&process.creating, 2);
+		creating_ended();
 		return NULL;
 	}
 	s->start_wall_ns = process.start_wall_ns;
@@ -91,6 +118,7 @@ static PP_COLD struct session *create_session(void)
 	unwind_invalidate(); /* module instances are the session's */
 	hand_over_early_stats(s);
 	atomic_store_explicit(&process.session, s, memory_order_release);
+	creating_ended();
 	return s;
 }
 
@@ -99,8 +127,8 @@ struct session *process_session(void)
 	struct session *s;
 
 	if (pp_unlikely(process_generation() == 0 ||
-		    atomic_load_explicit(&process.closed,
-			    memory_order_relaxed)))
+			atomic_load_explicit(
+				&process.closed, memory_order_relaxed)))
 		return NULL;
 	s = atomic_load_explicit(&process.session, memory_order_acquire);
 	return pp_likely(s != NULL) ? s : create_session();

@@ -23,8 +23,7 @@ struct process {
 				     a dormant process and in a toggled-off CPU
 				     (bit PROFILE_CPU) */
 	_Atomic(struct session *) session;
-	/* One thread makes the session: 1 from then on, 2 if it failed. */
-	_Atomic uint32_t creating;
+	_Atomic uint32_t creating; /* the session: see process.c */
 	_Atomic uint32_t closed;	/* final reports done: record nothing */
 	/* Samples that came while there was no session, until there is one. */
 	_Atomic uint64_t early_stats[STAT_COUNT];
@@ -79,6 +78,14 @@ uint32_t process_reborn(void) PP_ANY;
  * (cannot be created, is being created by somebody else, process detached or
  * closed). Then count the loss with process_count(). */
 struct session *process_session(void) PP_ANY;
+
+/*
+ * Another thread may be making the session: that takes part of a millisecond,
+ * once in a process, and samples that come meanwhile would be lost. Wait for
+ * it, 50 ms at most (it may have been stopped). Its maker waits for nobody. Not
+ * in handlers, nor where this thread itself may be the maker: from hooks.
+ */
+void process_await_session(void) PP_ANY;
 
 /* The session if there is one already. */
 static inline struct session *process_session_peek(void)
