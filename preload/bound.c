@@ -63,7 +63,7 @@ bool bound_here(const char *name)
 {
 	void *bound = dlsym(RTLD_DEFAULT, name);
 
-	if (bound && is_plt_entry(bound))
-		return first_is_here(name);
-	return is_own((uint64_t)(uintptr_t)bound);
+	if (is_own((uint64_t)(uintptr_t)bound))
+		return true;
+	return bound && is_plt_entry(bound) && first_is_here(name);
 }

@@ -87,6 +87,9 @@ static const char *const names[OPERATORS] = {
 #undef NAME
 };
 
+/* The linker's: where this object begins. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
 static void *next[OPERATORS]; /* NULL = look it up for each call */
 static uint32_t counted;      /* bits: calls of these are counted here */
 bool cxx_new_settled;
@@ -163,11 +166,20 @@ DELETE_LIST(OWN)
 static void *const own[OPERATORS] = { NEW_LIST(OWN_ADDRESS)
 		DELETE_LIST(OWN_ADDRESS) };
 
-static void *object_of(const void *address)
+/*
+ * The loaded object that holds a function: the one whose dynamic section is the
+ * next above it, since linkers put data behind code. dladdr() would look for
+ * the nearest symbol, too: in libc that takes 20 us.
+ */
+static const struct link_map *object_of(const void *function)
 {
-	Dl_info info;
+	const struct link_map *found = NULL;
 
-	return dladdr(address, &info) ? info.dli_fbase : NULL;
+	for (const struct link_map *o = _r_debug.r_map; o; o = o->l_next)
+		if ((uintptr_t)o->l_ld > (uintptr_t)function &&
+			(!found || o->l_ld < found->l_ld))
+			found = o;
+	return found;
 }
 
 static bool begins(const char *s, const char *with)
@@ -178,11 +190,8 @@ static bool begins(const char *s, const char *with)
 /* Is there a C++ runtime behind us? A look-up that fails would cost more. */
 static bool is_cxx(void)
 {
-	struct link_map *map = NULL;
-	Dl_info info;
+	const struct link_map *map = object_of(own[0]);
 
-	if (!dladdr1(own[0], &info, (void **)&map, RTLD_DL_LINKMAP))
-		return true; /* a look-up will tell */
 	for (; map; map = map->l_next) {
 		const char *slash = strrchr(map->l_name, '/');
 		const char *file = slash ? slash + 1 : map->l_name;
@@ -257,7 +266,7 @@ static bool comes_by_malloc(enum cxx_name op)
 
 /* Counted are operators of the object that serves malloc, if all comes from
  * there: delete, too. */
-static void choose(const void *allocator)
+static void choose(const struct link_map *allocator)
 {
 	for (unsigned i = 0; i < OPERATORS; i++)
 		if (next[i] && object_of(next[i]) == allocator)
@@ -302,19 +311,54 @@ static bool find_pages(const void *base, uintptr_t address, struct pages *ret)
 	return false;
 }
 
-/* The entry of a name of ours; NULL once it is hidden (then the nearest other
- * one is found). */
-static ElfW(Sym) * symbol_of(enum cxx_name op, void **ret_base)
+/* What our dynamic section says; the loader has made addresses of offsets. */
+static void *dynamic(ElfW(Sxword) tag)
 {
-	ElfW(Sym) *symbol = NULL;
-	Dl_info info;
+	for (const ElfW(Dyn) *d = _DYNAMIC; d->d_tag != DT_NULL; d++)
+		if (d->d_tag == tag)
+			return (void *)d->d_un.d_ptr;
+	return NULL;
+}
 
-	if (!dladdr1(own[op], &info, (void **)&symbol, RTLD_DL_SYMENT) ||
-		!symbol ||
-		(char *)info.dli_fbase + symbol->st_value != (char *)own[op])
-		return NULL;
-	*ret_base = info.dli_fbase;
-	return symbol;
+struct symbols {
+	ElfW(Sym) * first;
+	size_t count;
+};
+
+/*
+ * The names we define are the end of the symbol table, in the order of the hash
+ * table's buckets. A bucket holds the index of its first symbol; in `chain` the
+ * last symbol of each bucket has bit 0 set.
+ */
+static bool find_symbols(struct symbols *ret)
+{
+	const uint32_t *hash = dynamic(DT_GNU_HASH), *bucket, *chain;
+	ElfW(Sym) *table = dynamic(DT_SYMTAB);
+	uint32_t buckets, first, last = 0;
+
+	if (!hash || !table)
+		return false;
+	buckets = hash[0];
+	first = hash[1];
+	bucket = hash + 4 + hash[2] * (sizeof(ElfW(Addr)) / 4);
+	chain = bucket + buckets;
+	for (uint32_t i = 0; i < buckets; i++)
+		last = PP_MAX(last, bucket[i]);
+	while (!(chain[last - first] & 1))
+		last++;
+	*ret = (struct symbols){ table + first, last - first + 1 };
+	return true;
+}
+
+/* Is it the name of an operator that need not be counted? */
+static bool is_superfluous(const ElfW(Sym) * symbol)
+{
+	const void *address = __ehdr_start + symbol->st_value;
+
+	for (unsigned i = 0; i < OPERATORS; i++)
+		if (own[i] == address)
+			return !is_counted(i);
+	return false;
 }
 
 /*
@@ -324,22 +368,17 @@ static ElfW(Sym) * symbol_of(enum cxx_name op, void **ret_base)
  */
 static void hide_others(void)
 {
-	ElfW(Sym) * symbols[OPERATORS], *any = NULL;
+	struct symbols ours;
 	struct pages pages;
-	void *base;
 
-	for (unsigned i = 0; i < OPERATORS; i++) {
-		symbols[i] = is_counted(i) ? NULL : symbol_of(i, &base);
-		if (symbols[i])
-			any = symbols[i];
-	}
-	if (!any || !find_pages(base, (uintptr_t)any, &pages) ||
+	if (!find_symbols(&ours) ||
+		!find_pages(__ehdr_start, (uintptr_t)ours.first, &pages) ||
 		sys_mprotect((void *)pages.start, pages.size,
 			pages.prot | PROT_WRITE) != 0)
 		return;
-	for (unsigned i = 0; i < OPERATORS; i++)
-		if (symbols[i])
-			symbols[i]->st_value = 0; /* what counts as absent */
+	for (size_t i = 0; i < ours.count; i++)
+		if (is_superfluous(&ours.first[i]))
+			ours.first[i].st_value = 0; /* counts as absent */
 	(void)sys_mprotect((void *)pages.start, pages.size, pages.prot);
 }
 
@@ -347,7 +386,7 @@ static void hide_others(void)
  * constructor: it may be inside dlopen, and the settings are not known. */
 void cxx_new_settle(void)
 {
-	const void *allocator;
+	const struct link_map *allocator;
 	bool foreign; /* malloc is not libc's */
 
 	if (cxx_new_settled)
@@ -365,11 +404,15 @@ void cxx_new_settle(void)
 
 void cxx_new_start(void)
 {
+	uint32_t before;
+
 	cxx_new_settle();
+	before = counted;
 	if (!heap_is_on())
 		counted = 0;
 	for (enum cxx_name i = INDEX_Znwm; i < INDEX_ZdlPv; i++)
 		if (is_counted(i) && comes_by_malloc(i))
 			counted &= ~(1u << i);
-	hide_others();
+	if (counted != before)
+		hide_others();
 }
