@@ -59,7 +59,8 @@ def measure(threads, ms, alive, hz, *mode):
     with lib.Directory() as d:
         result = lib.run(
             [lib.target("cpu_split"), threads, ms, alive, *mode], d,
-            env={"PPROFC_PROFILES": "cpu", "PPROFC_CPU_HZ": hz})
+            env={"PPROFC_PROFILES": "cpu", "PPROFC_CPU_HZ": hz},
+            timeout=120 * SCALE)
         expect(result.status == 0, f"status {result.status}: {result.err}")
         words = [line.split() for line in result.out.decode().splitlines()]
         truth = {k: int(v) / 1e9 for k, v in words if k != "thread"}
@@ -102,15 +103,17 @@ def expect_shares(profile, truth, what):
 
 
 def expect_consistent(profile, hz, threads, what):
-    """Columns agree; the residual is what ticks explain, and no more."""
+    """Columns agree; the residual is what ticks explain, and no more (2 % for
+    ticks that a virtual machine delivers late)."""
     period = round(1e9 / hz)
     for s in profile.samples:
         count, ns = s.values
         expect(ns == count * period, f"{what}: {count} samples are {ns} ns")
     end = profile.flat("samples")["[thread end]"]
-    most = threads * (math.ceil(TICK_S * hz) + 1)
+    most = (threads * (math.ceil(TICK_S * hz) + 1)
+            + 0.02 * profile.total("samples"))
     expect(end <= most, f"{what}: {end} periods at [thread end], explained "
-                        f"are at most {most}")
+                        f"are at most {most:.0f}")
     losses = {k: v for k, v in profile.statistics().items()
               if "lost" in k and v}
     expect(not losses, f"{what}: losses {losses}")
