@@ -22,6 +22,7 @@
 
 #define CHECK_EVERY 100u /* samples between looks for unseen threads */
 #define MOST_HELPERS 4u
+#define SESSION_PATIENCE_NS 100000000u
 
 static int timer_signal;
 static _Atomic bool counting;
@@ -161,10 +162,31 @@ struct charge {
 	const struct sample_thread *of;
 };
 
+/*
+ * The session, which another thread may just be making: that takes less than a
+ * millisecond, and unlike a handler this may wait for it. Once only in vain.
+ */
+static struct session *patient_session(void)
+{
+	static _Atomic bool in_vain;
+	struct session *s = process_session();
+	uint64_t end;
+
+	if (s || atomic_load(&in_vain))
+		return s;
+	end = sys_clock_ns(CLOCK_MONOTONIC) + SESSION_PATIENCE_NS;
+	while (!s && sys_clock_ns(CLOCK_MONOTONIC) < end) {
+		(void)sys_call0(SYS_sched_yield);
+		s = process_session();
+	}
+	atomic_store(&in_vain, s == NULL);
+	return s;
+}
+
 static void charge_here(void *arg)
 {
 	const struct charge *c = arg;
-	struct session *s = process_session();
+	struct session *s = patient_session();
 	frame_t start = s && c->start_pc ? unwind_frame_of(s, c->start_pc, true)
 					 : 0;
 
