@@ -53,27 +53,38 @@ static bool same_image(const struct thread_state *t)
 #define SELF_EVERY 1024u
 
 struct self_time {
-	uint64_t began, weight; /* weight 0: not timed */
+	uint64_t began, clock_ns; /* what one reading of the clock takes */
+	uint64_t weight;	  /* 0: not timed */
 };
 
 static struct self_time self_begin(struct thread_state *t)
 {
 	uint32_t n = ++t->slow_paths;
 	struct self_time st = { .weight = 1 };
+	uint64_t first;
 
 	if (pp_likely(n > SELF_FIRST))
 		st.weight = n % SELF_EVERY ? 0 : SELF_EVERY;
-	if (st.weight)
+	if (st.weight) {
+		first = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		st.began = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		st.clock_ns = st.began - first;
+	}
 	return st;
+}
+
+static PP_COLD void self_add(struct session *s, struct self_time st)
+{
+	uint64_t ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - st.began;
+
+	if (ns > st.clock_ns)
+		session_count(s, STAT_SELF_NS, st.weight * (ns - st.clock_ns));
 }
 
 static void self_end(struct session *s, struct self_time st)
 {
 	if (pp_unlikely(st.weight))
-		session_count(s, STAT_SELF_NS,
-			st.weight * (sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) -
-					    st.began));
+		self_add(s, st);
 }
 
 static bool is_own(frame_t f)
