@@ -429,8 +429,15 @@ void sample_let_go(const struct sample_held *held)
 
 void sample_free(void *p)
 {
+	struct thread_state *t = thread_state_get();
+	struct session *s = process_session_peek();
 	struct sample_held held;
+	struct self_time began;
 
+	if (!t || !s)
+		return;
+	began = self_begin(t);
 	sample_hold(p, &held);
 	sample_let_go(&held);
+	self_end(s, began);
 }
