@@ -18,7 +18,7 @@
 
 static __thread bool resolving __attribute__((tls_model("initial-exec")));
 
-_Alignas(PP_PAGE) char real_early[REAL_EARLY_BYTES];
+_Alignas(PP_PAGE) PP_BIG char real_early[REAL_EARLY_BYTES];
 static _Atomic size_t early_used;
 
 /* Blocks carry their size in the 16 bytes before them. */

@@ -45,8 +45,7 @@ struct start {
 #define PER_PAGE (PP_PAGE / sizeof(struct start))
 #define MOST_PAGES 1024u
 
-static struct start first_page[PER_PAGE];
-static _Atomic(struct start *) pages[MOST_PAGES] = { first_page };
+static PP_BIG _Atomic(struct start *) pages[MOST_PAGES];
 static _Atomic uint32_t entries_used;
 static _Atomic uint64_t free_head; /* count << 32 | index + 1 */
 

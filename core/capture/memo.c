@@ -10,7 +10,7 @@
 #define SLOTS 32u
 
 /* A thread that has ended, or that was refused memory. */
-static struct memo none;
+static PP_BIG struct memo none;
 
 static PP_COLD void prepare(struct thread_state *t)
 {

@@ -28,7 +28,7 @@ struct own_module {
 	_Atomic uint64_t lo, hi, map;
 };
 
-static struct own_module table[OWN_MAX];
+static PP_BIG struct own_module table[OWN_MAX];
 static _Atomic uint32_t table_count;
 static _Atomic uint32_t version;
 static _Atomic uint32_t stale = 1;

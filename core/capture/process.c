@@ -17,9 +17,9 @@
 
 struct process process;
 
-/* Whole pages of .bss, which is anonymous memory there, as MADV_WIPEONFORK
+/* Whole pages of zeroes, which are anonymous memory, as MADV_WIPEONFORK
  * demands. */
-struct process_wiped process_wiped;
+PP_BIG struct process_wiped process_wiped;
 _Static_assert(sizeof(struct process_wiped) % PP_PAGE == 0,
 	"a fork would wipe what lies behind");
 

@@ -11,8 +11,8 @@
 #include "registry.h"
 #include "sys.h"
 
-#define FIRST 64u /* entries of segment 0 */
-#define SEGMENTS 16u
+#define FIRST 16u /* entries of segment 0 */
+#define SEGMENTS 18u
 #define BUCKETS 256u
 
 static struct counted_thread first_segment[FIRST];

@@ -15,7 +15,7 @@ static struct lock lock;
 static bool fork_holds;
 
 /* Names of the files of the last REPORT_EXIT set; "" = none. Under the lock. */
-static char exit_paths[PROFILE_KINDS][SETTINGS_PATH_MAX + 64];
+static PP_BIG char exit_paths[PROFILE_KINDS][SETTINGS_PATH_MAX + 64];
 
 struct set {
 	uint32_t kinds;

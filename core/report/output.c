@@ -168,7 +168,7 @@ struct exception {
 	uint32_t pid, kind, number, suffix; /* 0 = not written */
 };
 
-static struct exception exceptions[128];
+static PP_BIG struct exception exceptions[128];
 static _Atomic uint32_t exception_count;
 
 static void note_exception(const struct output *o, uint32_t suffix)
