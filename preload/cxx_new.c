@@ -81,7 +81,7 @@ enum cxx_name {
 #undef INDEX
 };
 
-static const char *const names[OPERATORS] = {
+static const char names[OPERATORS][40] = {
 #define NAME(name, params, args) [INDEX##name] = #name,
 	NEW_LIST(NAME) DELETE_LIST(NAME)
 #undef NAME

@@ -110,7 +110,8 @@ bool value_word(const struct config_variable *v, const char *value,
 	return false;
 }
 
-static const char *const signal_names[] = {
+/* Not pointers: the loader would have to fill them in, in every program. */
+static const char signal_names[][8] = {
 	[SIGHUP] = "HUP",
 	[SIGINT] = "INT",
 	[SIGQUIT] = "QUIT",
@@ -238,13 +239,23 @@ static int profile_kind(const char *name, size_t len)
 	return -1;
 }
 
+/* Up to the next comma or the end. */
+static size_t word_length(const char *s)
+{
+	size_t len = 0;
+
+	while (s[len] && s[len] != ',')
+		len++;
+	return len;
+}
+
 bool value_profiles(const struct config_variable *v, const char *value,
 	struct settings *to, struct config_why *ret_why)
 {
 	uint32_t mask = 0;
 
 	for (const char *s = value; !str_eq(value, "none"); s++) {
-		size_t len = __builtin_strcspn(s, ",");
+		size_t len = word_length(s);
 		int kind = profile_kind(s, len);
 		char name[32];
 

@@ -163,12 +163,12 @@ uint32_t locations_add(struct locations *l, frame_t frame, bool wanted)
  * (_ZN3FoonwEm) are the program's own and stay. */
 static bool is_allocator(const char *name)
 {
-	static const char *const c_names[] = { "malloc", "calloc", "realloc",
+	static const char c_names[][20] = { "malloc", "calloc", "realloc",
 		"reallocarray", "memalign", "posix_memalign", "aligned_alloc",
 		"valloc", "pvalloc", "__libc_malloc", "__libc_calloc",
 		"__libc_realloc", "__libc_reallocarray", "__libc_memalign",
 		"__libc_valloc", "__libc_pvalloc" };
-	static const char *const new_tails[] = { "", "RKSt9nothrow_t",
+	static const char new_tails[][32] = { "", "RKSt9nothrow_t",
 		"St11align_val_t", "St11align_val_tRKSt9nothrow_t" };
 
 	for (unsigned i = 0; i < PP_ARRAY_LEN(c_names); i++) {
