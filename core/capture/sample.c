@@ -206,7 +206,6 @@ void sample_cpu(const ucontext_t *uc, unsigned overrun)
 		return;
 	t = own_state(t, &spare);
 	t->in_handler++;
-	t->recorded += periods;
 	atomic_fetch_add(&process.handlers, 1);
 	/* Pairs with the fork gate: either it sees this handler or we see it
 	 * closed (both sequentially consistent). */

@@ -14,9 +14,6 @@ static PP_COLD void renew(struct thread_state *t, uint32_t generation)
 {
 	t->tid = (uint32_t)sys_gettid();
 	t->slot = 0;
-	t->timer = 0;
-	t->recorded = 0;
-	t->period_ns = 0;
 	t->rng = 0;
 	t->slow_paths = 0;
 	t->generation = generation;

@@ -11,8 +11,6 @@
 
 #include "pp.h"
 
-#include "frame.h"
-
 struct memo;
 
 struct thread_state {
@@ -27,17 +25,10 @@ struct thread_state {
 	 * handler. Hooks then pass through unrecorded. */
 	volatile uint32_t in_hook;
 	volatile uint32_t in_handler;
-	uint32_t heap_seeded; /* heap.c: heap_until has been drawn */
-	uint32_t slow_paths;  /* sample.c: which of them are timed */
-	uint32_t unused;
+	uint32_t heap_seeded;	     /* heap.c: heap_until has been drawn */
+	uint32_t slow_paths;	     /* sample.c: which of them are timed */
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
-	frame_t start_frame;	     /* start routine; 0 = unknown or main */
 	struct memo *memos;	     /* memo.c */
-	/* timers.c */
-	int64_t timer;		  /* kernel timer id + 1; 0 = none */
-	uint64_t first_expiry_ns; /* thread CPU time of the first expiry */
-	uint64_t period_ns;
-	volatile uint64_t recorded; /* periods recorded: sum of 1 + overrun */
 };
 
 extern __thread struct thread_state thread_state
@@ -48,8 +39,8 @@ extern __thread struct thread_state thread_state
  * process (generation 0). */
 struct thread_state *thread_state_get(void) PP_ANY;
 
-/* A uniform random number; seeds itself (tid, clock, address). xoshiro-like,
- * one per thread. */
+/* A uniform random number; seeds itself from the kernel, clock, ids and
+ * addresses. */
 uint64_t thread_random(struct thread_state *t) PP_ANY;
 
 /* The thread's session slot, taken if needed; 0 when the session is full. */
