@@ -12,6 +12,7 @@
 #include "pp.h"
 
 #include "arch.h"
+#include "frame.h"
 #include "settings.h"
 #include "thread_state.h"
 
