@@ -10,12 +10,15 @@
  * while destructors run; the one after it for what they left behind: libc's own
  * dlopen (iconv, NSS) is not hooked and may reuse the addresses at once.
  *
+ * While a library may go, the unwinder does not guess: code_gate.h.
+ *
  * Context: PP_ANY as far as we are concerned.
  */
 #include "pp.h"
 
 #include <dlfcn.h>
 
+#include "code_gate.h"
 #include "real.h"
 #include "unwind.h"
 
@@ -36,7 +39,9 @@ PP_EXPORT int dlclose(void *handle)
 	int ret;
 
 	unwind_invalidate();
+	code_gate_close();
 	ret = real.dlclose(handle);
+	code_gate_open();
 	unwind_invalidate();
 	return ret;
 }

@@ -14,6 +14,7 @@
 #include "pp.h"
 
 #include "cfi.h"
+#include "code_gate.h"
 #include "find_module.h"
 #include "unwind_priv.h"
 #include "unwind_x86_64.h"
@@ -59,7 +60,8 @@ static bool is_stub(struct walk *w, uint64_t pc)
 {
 	uint64_t code;
 
-	return safe_read_unaligned(&w->mem, pc, &code) && is_plt_stub(code);
+	return guess_in_known_code(pc + 1) &&
+	       safe_read_unaligned(&w->mem, pc, &code) && is_plt_stub(code);
 }
 
 /* Can the call before `ra` have come to w->pc? */
@@ -125,7 +127,7 @@ static bool guess_frame_pointer(struct walk *w)
 		w->rbp - w->sp > GUESS_FRAME_LIMIT || w->rbp + 16 > w->top)
 		return false;
 	if (!safe_read(&w->mem, w->rbp, &rbp) ||
-		!safe_read(&w->mem, w->rbp + 8, &ra) || !call_leads_here(w, ra))
+		!safe_read(&w->mem, w->rbp + 8, &ra) || !is_caller(w, ra))
 		return false;
 	if (!guess_in_known_code(ra) && (rbp <= w->rbp || rbp % 8))
 		return false;
@@ -145,17 +147,26 @@ static bool hides_a_caller(struct walk *w)
 	return false;
 }
 
-PP_COLD bool guess_step(struct walk *w, bool generated)
+static bool guess(struct walk *w, bool generated)
 {
 	bool innermost = w->regs || w->ucontext;
 
-	if (w->sp % 8)
-		return false;
 	if (innermost && w->exact && guess_top(w))
 		return true;
 	if (generated && hides_a_caller(w))
 		return false;
 	return guess_frame_pointer(w);
+}
+
+PP_COLD bool guess_step(struct walk *w, bool generated)
+{
+	bool found;
+
+	if (w->sp % 8 || !code_gate_enter())
+		return false;
+	found = guess(w, generated);
+	code_gate_leave();
+	return found;
 }
 
 /* --- Repair --- */
@@ -203,20 +214,19 @@ static void find_rbp(struct walk *w, uint64_t from)
 	}
 }
 
-PP_COLD bool guess_repair(struct walk *w)
+/* The caller of the function that starts at `start`, from the words at
+ * `from`. */
+static bool find_caller_of(struct walk *w, uint64_t start, uint64_t from)
 {
-	uint64_t from = w->called_sp, start, word, before;
+	uint64_t word, before;
 
-	if (!from)
-		return false;
-	w->called_sp = 0;
-	start = function_start(w->called_pc);
 	for (unsigned i = 0; start && i < REPAIR_WORDS; i++) {
 		uint64_t at = from + 8 * i;
 
 		if (at + 8 > w->top || !safe_read(&w->mem, at, &word))
 			return false;
-		if (!code_before(w, word, &before) ||
+		if (!guess_in_known_code(word) ||
+			!code_before(w, word, &before) ||
 			direct_call_target(before, word) != start)
 			continue;
 		(void)accept(w, word, at + 8, w->rbp);
@@ -225,4 +235,17 @@ PP_COLD bool guess_repair(struct walk *w)
 		return true;
 	}
 	return false;
+}
+
+PP_COLD bool guess_repair(struct walk *w)
+{
+	uint64_t from = w->called_sp;
+	bool found;
+
+	if (!from || !code_gate_enter())
+		return false;
+	w->called_sp = 0;
+	found = find_caller_of(w, function_start(w->called_pc), from);
+	code_gate_leave();
+	return found;
 }

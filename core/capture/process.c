@@ -5,6 +5,7 @@
 
 #include <linux/futex.h>
 
+#include "code_gate.h"
 #include "log.h"
 #include "process.h"
 #include "sys.h"
@@ -53,6 +54,7 @@ uint32_t process_reborn(void)
 	atomic_store(&process.gate_closed, 0);
 	for (unsigned i = 0; i < STAT_COUNT; i++)
 		atomic_store(&process.early_stats[i], 0);
+	code_gate_reset();
 	process.settings.forked = 1;
 	/* Code of ours that the fork interrupted may still hold pointers into
 	 * the parent's mapping; it re-reads the generation before it stores. */

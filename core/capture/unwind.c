@@ -6,6 +6,7 @@
  */
 #include "pp.h"
 
+#include "code_gate.h"
 #include "find_module.h"
 #include "unwind_priv.h"
 
@@ -253,8 +254,11 @@ frame_t unwind_frame_of(struct session *s, uint64_t pc, bool exact)
 	struct segment seg;
 	unsigned instance = 0;
 
-	if (find_segment(addr, true, &seg))
-		instance = find_instance(s, &seg, generation);
+	if (code_gate_enter()) {
+		if (find_segment(addr, true, &seg))
+			instance = find_instance(s, &seg, generation);
+		code_gate_leave();
+	}
 	return frame_make(pc, exact, instance);
 }
 

@@ -8,6 +8,7 @@
 #include "pp.h"
 
 #include "cfi.h"
+#include "code_gate.h"
 #include "find_module.h"
 #include "unwind_priv.h"
 #include "unwind_x86_64.h"
@@ -68,11 +69,25 @@ static PP_COLD rule_t compile(struct walk *w, uint64_t addr)
 	return rule;
 }
 
+/* A guess may have led to code that is going away: code_gate.h. */
+static PP_COLD rule_t compile_guessed(struct walk *w, uint64_t addr)
+{
+	rule_t rule;
+
+	if (!code_gate_enter())
+		return rule_make(RULE_FAILED, 0, 0);
+	rule = compile(w, addr);
+	code_gate_leave();
+	return rule;
+}
+
 static inline rule_t rule_at(struct walk *w, uint64_t addr)
 {
 	rule_t rule = rules_get(addr, w->generation);
 
-	return pp_likely(rule) ? rule : compile(w, addr);
+	if (pp_likely(rule))
+		return rule;
+	return w->guessed ? compile_guessed(w, addr) : compile(w, addr);
 }
 
 rule_t unwind_rule_at(struct walk *w, uint64_t addr)

@@ -8,7 +8,7 @@
  *   push   reads head = t; CAS FREE(t) -> CLAIMED(t, thread); whoever finds
  *          slot t no longer free moves head from t to t + 1, so a writer that
  *          stops between the two steps hinders nobody. Then the record is
- *          written and the word becomes FULL(t) (release).
+ *          written and the word becomes FULL(t) (release), by CAS.
  *   drain  (baton) FULL(t) -> APPLYING(t), adds the record to its row, ->
  *          FREE(t + n), tail = t + 1. Stops at CLAIMED: that writer is at work
  *          or was interrupted by us.
@@ -190,6 +190,17 @@ unsigned ring_drain(struct session *s, unsigned most)
 	return done;
 }
 
+/* Complete a claim, if it is still ours: not if it was given up for dead, nor
+ * in a child that a fork made in the middle of this. */
+static bool fill(struct session *s, uint64_t t, uint32_t thread)
+{
+	uint64_t mine = word(CLAIMED, t, thread);
+
+	return atomic_compare_exchange_strong_explicit(&slot_of(s, t)->word,
+		&mine, word(FULL, t, thread), memory_order_release,
+		memory_order_relaxed);
+}
+
 static void drain_some(struct session *s, bool in_handler)
 {
 	sys_sigset old = 0;
@@ -220,8 +231,8 @@ void ring_push(struct session *s, const struct record *r, uint32_t thread,
 		}
 	}
 	slot_of(s, t)->record = *r;
-	atomic_store_explicit(&slot_of(s, t)->word, word(FULL, t, thread),
-		memory_order_release);
+	if (!fill(s, t, thread))
+		return;
 	if (t - atomic_load_explicit(&s->ring_tail, memory_order_relaxed) >=
 		s->ring_slots / 2)
 		drain_some(s, in_handler);

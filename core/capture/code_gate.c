@@ -1,0 +1,56 @@
+/*
+ * code_gate.c - see code_gate.h. Sequentially consistent throughout: a reader
+ * counts itself in and then looks whether anybody closes; a closer does it the
+ * other way round; so one of the two sees the other.
+ */
+#include "pp.h"
+
+#include <stdatomic.h>
+
+#include "code_gate.h"
+#include "sys.h"
+
+#define PATIENCE_NS 10000000u
+
+static _Atomic uint32_t readers, closing;
+
+bool code_gate_enter(void)
+{
+	atomic_fetch_add(&readers, 1);
+	if (!atomic_load(&closing))
+		return true;
+	atomic_fetch_sub(&readers, 1);
+	return false;
+}
+
+void code_gate_leave(void)
+{
+	atomic_fetch_sub(&readers, 1);
+}
+
+void code_gate_close(void)
+{
+	uint64_t end = 0;
+
+	atomic_fetch_add(&closing, 1);
+	while (atomic_load(&readers)) {
+		uint64_t now = sys_clock_ns(CLOCK_MONOTONIC);
+
+		if (!end)
+			end = now + PATIENCE_NS;
+		if (now >= end)
+			return;
+		(void)sys_call0(SYS_sched_yield);
+	}
+}
+
+void code_gate_open(void)
+{
+	atomic_fetch_sub(&closing, 1);
+}
+
+void code_gate_reset(void)
+{
+	atomic_store(&readers, 0);
+	atomic_store(&closing, 0);
+}
