@@ -53,7 +53,7 @@ static bool is_dormant(const struct settings *s)
 	return s->profiles == 0 && !s->dump_signal && !s->toggle_signal;
 }
 
-static int reserve_timer_signal(struct settings *s)
+static PP_NORMAL int reserve_timer_signal(struct settings *s)
 {
 	int sig = 0;
 
@@ -69,7 +69,7 @@ static int reserve_timer_signal(struct settings *s)
 
 /* Everything that makes us visible to the host, in the order in which it can
  * be relied on. */
-static void set_up(struct settings *s)
+static PP_NORMAL void set_up(struct settings *s)
 {
 	int timer_signal;
 
@@ -89,7 +89,7 @@ static void set_up(struct settings *s)
 	lifecycle_start(timer_signal);
 }
 
-static __attribute__((constructor)) void load(void)
+static PP_ENTER_NORMAL __attribute__((constructor)) void load(void)
 {
 	struct settings *s = &process.settings;
 
