@@ -18,6 +18,7 @@
 #include "real.h"
 #include "sys.h"
 #include "thread_hooks.h"
+#include "thread_state.h"
 
 int thrd_create(pthread_t *t, int (*start)(void *), void *arg);
 
@@ -131,7 +132,8 @@ static size_t stack_bytes_of(const pthread_attr_t *attr)
 /* The key's value counts the rounds; 0 would mean no destructor call. */
 static void mark_end(uintptr_t round)
 {
-	(void)pthread_setspecific(end_key, (void *)round);
+	if (pthread_setspecific(end_key, (void *)round) == 0)
+		thread_state.end_seen = 1;
 }
 
 static void *pthread_trampoline(void *p)

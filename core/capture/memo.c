@@ -25,7 +25,7 @@ struct memo *memo_at(
 	uint64_t h = site ^ regs->r[ARCH_REG_SP] << 5;
 
 	/* libunwind keeps no log. */
-	if (process.settings.heap_rate > MEMO_MOST_RATE ||
+	if (!t->end_seen || process.settings.heap_rate > MEMO_MOST_RATE ||
 		process.settings.unwinder == UNWINDER_LIBUNWIND)
 		return NULL;
 	if (pp_unlikely(!t->memos))

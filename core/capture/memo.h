@@ -8,7 +8,8 @@
  * the same as last time, the stack is. Comparing a word takes a tenth of what a
  * step takes.
  *
- * Only where most walks are repeated: at heap rates up to MEMO_MOST_RATE.
+ * Only where most walks are repeated, at heap rates up to MEMO_MOST_RATE, and
+ * in threads whose end we see.
  * Owner: the thread, in private memory, given back by memo_end_thread().
  * Context: PP_ANY; hooks only, never two at once on a thread.
  */

@@ -7,10 +7,14 @@
  */
 #include "pp.h"
 
+#include <errno.h>
+
 #include "ring.h"
+#include "sys.h"
 #include "threads.h"
 
 #define MOST_THREADS 0xfffffu /* what a ring claim can name */
+#define SWEEP_FIRST 64u	      /* slots before it is worth a look */
 
 struct thread_slot *threads_get(const struct session *s, uint32_t slot)
 {
@@ -42,19 +46,53 @@ static bool take(struct thread_slot *t, uint32_t tid)
 	return true;
 }
 
-uint32_t threads_take(struct session *s, uint32_t tid)
+/* Threads that libc makes by itself (SIGEV_THREAD, aio) end unseen. Looked for
+ * when the slots are used up at a power of two, so it costs each new thread a
+ * system call or two. Returns how many were found. */
+static uint32_t sweep(struct session *s)
+{
+	uint32_t n = atomic_load(&s->thread_count), gone = 0;
+	int pid = sys_getpid();
+
+	if (n < SWEEP_FIRST || (n & (n - 1)))
+		return 0;
+	for (uint32_t i = 1; i <= n; i++) {
+		struct thread_slot *t = threads_get(s, i);
+		uint32_t tid = t ? atomic_load(&t->tid) : 0;
+
+		if (!tid || sys_call3(SYS_tgkill, pid, tid, 0) != -ESRCH)
+			continue;
+		threads_release(s, i);
+		gone++;
+	}
+	return gone;
+}
+
+static uint32_t take_free(struct session *s, uint32_t tid)
 {
 	uint32_t n = atomic_load(&s->thread_count);
-	uint32_t slot = threads_find(s, tid);
-	struct thread_slot *t;
 
-	if (slot)
-		return slot;
 	for (uint32_t i = 1; i <= n; i++) {
-		t = threads_get(s, i);
+		struct thread_slot *t = threads_get(s, i);
+
 		if (t && atomic_load(&t->tid) == 0 && take(t, tid))
 			return i;
 	}
+	return 0;
+}
+
+uint32_t threads_take(struct session *s, uint32_t tid)
+{
+	uint32_t slot = threads_find(s, tid), n;
+	struct thread_slot *t;
+
+	if (!slot)
+		slot = take_free(s, tid);
+	if (!slot && sweep(s))
+		slot = take_free(s, tid);
+	if (slot)
+		return slot;
+	n = atomic_load(&s->thread_count);
 	do {
 		if (n >= MOST_THREADS)
 			return 0;
@@ -62,7 +100,7 @@ uint32_t threads_take(struct session *s, uint32_t tid)
 		if (!t)
 			return 0;
 	} while (!atomic_compare_exchange_strong(&s->thread_count, &n, n + 1) ||
-		!take(t, tid));
+		 !take(t, tid));
 	return n + 1;
 }
 
@@ -90,8 +128,8 @@ frame_t *threads_scratch(struct session *s, uint32_t slot, unsigned level)
 		if (!off)
 			return NULL;
 		/* A handler may have been here meanwhile: its area counts. */
-		if (!atomic_compare_exchange_strong(&t->scratch_off, &none,
-			    off))
+		if (!atomic_compare_exchange_strong(
+			    &t->scratch_off, &none, off))
 			off = none;
 	}
 	return session_at(s, off + level * bytes);

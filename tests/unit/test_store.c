@@ -122,8 +122,8 @@ static void *hammer_rows(void *arg)
 	return NULL;
 }
 
-static void sum_rows(struct session *s, uint64_t *ret_objects,
-	int64_t *ret_live)
+static void sum_rows(
+	struct session *s, uint64_t *ret_objects, int64_t *ret_live)
 {
 	uint32_t n = atomic_load(&s->row_count);
 
@@ -312,6 +312,19 @@ TEST(live_table_many_threads)
 	session_close(s);
 }
 
+TEST(slots_of_vanished_threads_are_taken_again)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	uint32_t mine = threads_take(s, (uint32_t)gettid());
+
+	/* No thread has such an id: beyond the kernel's largest pid_max. */
+	for (uint32_t i = 0; i < 1000; i++)
+		CHECK(threads_take(s, 5000000 + i) != 0);
+	CHECK_EQ(atomic_load(&s->thread_count), 64);
+	CHECK_EQ(threads_take(s, (uint32_t)gettid()), mine);
+	session_close(s);
+}
+
 TEST(session_of_a_killed_process_is_read_by_another)
 {
 	char dir[] = "/tmp/pprofc-store-XXXXXX", path[SETTINGS_PATH_MAX];
@@ -326,14 +339,14 @@ TEST(session_of_a_killed_process_is_read_by_another)
 		struct session *mine = new_session(4 << 20, dir);
 		struct row_key key = { .kind = ROW_CPU,
 			.stack = stack_of(mine, 42) };
-		struct record r = { .kind = RECORD_CPU,
-			.count = 3,
-			.amount = 30 };
+		struct record r = {
+			.kind = RECORD_CPU, .count = 3, .amount = 30
+		};
 
 		r.row = rows_intern(mine, &key);
 		ring_push(mine, &r, 0, false);
-		(void)!write(fds[1], mine->file_path,
-			strlen(mine->file_path) + 1);
+		(void)!write(
+			fds[1], mine->file_path, strlen(mine->file_path) + 1);
 		(void)pause();
 	}
 	CHECK(read(fds[0], path, sizeof(path)) > 0);
@@ -371,6 +384,7 @@ int main(void)
 	RUN(peak_is_what_rows_held_at_the_maximum);
 	RUN(live_table_keeps_every_address);
 	RUN(live_table_many_threads);
+	RUN(slots_of_vanished_threads_are_taken_again);
 	RUN(session_of_a_killed_process_is_read_by_another);
 	RUN(session_open_refuses_what_is_none);
 	return test_done();
