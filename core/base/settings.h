@@ -58,6 +58,7 @@ struct settings {
 	char session_dir[SETTINGS_PATH_MAX]; /* for SESSION_DIR */
 	char log_path[SETTINGS_PATH_MAX];    /* for LOG_FILE, absolute */
 	char status_path[SETTINGS_PATH_MAX]; /* PPROFC_STATUS: see log.h; "" */
+	/* Filled in when the session is made. */
 	char program[64];		     /* basename of the executable */
 	char host[65];			     /* for %h */
 };

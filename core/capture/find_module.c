@@ -11,6 +11,7 @@
 #include "fmt.h"
 #include "object.h"
 #include "own_modules.h"
+#include "program.h"
 #include "rules.h"
 #include "safe_read.h"
 #include "sys.h"
@@ -30,7 +31,6 @@ typedef int find_object_fn(void *pc, struct found_object *ret);
 static find_object_fn *loader_finds; /* what the loader offers */
 static find_object_fn *find_object;  /* what we use; NULL = own table */
 static struct object vdso;
-static char program_path[SETTINGS_PATH_MAX];
 
 static void start_vdso(void)
 {
@@ -48,35 +48,12 @@ static void start_vdso(void)
 	object_bounds(&vdso);
 }
 
-/* The kernel marks the path of a program whose file is gone. */
-static void cut_deleted(char *path, size_t len)
-{
-	static const char mark[] = " (deleted)";
-	size_t n = sizeof(mark) - 1;
-
-	if (len > n && __builtin_memcmp(path + len - n, mark, n) == 0)
-		path[len - n] = '\0';
-}
-
-/* readlink() with termination; 0 if it fails or does not fit. */
-static size_t read_link(const char *link, char *buf, size_t size)
-{
-	long n = sys_readlink(link, buf, size);
-
-	if (n <= 0 || (size_t)n >= size)
-		return 0;
-	buf[n] = '\0';
-	cut_deleted(buf, (size_t)n);
-	return str_len(buf);
-}
-
 void find_module_start(void)
 {
 	const char *own = secure_getenv("PPROFC_TEST_OWN_MODULES");
 
 	own_modules_start();
 	start_vdso();
-	(void)read_link("/proc/self/exe", program_path, sizeof(program_path));
 	*(void **)&loader_finds = dlsym(RTLD_DEFAULT, "_dl_find_object");
 	find_module_use_own(own && *own == '1');
 }
@@ -178,10 +155,10 @@ static const char *mapped_path(
 
 	(void)fmt(link, sizeof(link), "/proc/self/map_files/%lx-%lx",
 		(unsigned long)lo, (unsigned long)hi);
-	if (read_link(link, buf, size) && buf[0] == '/')
+	if (program_read_link(link, buf, size) && buf[0] == '/')
 		return buf;
-	if (seg->object.is_main && program_path[0])
-		return program_path;
+	if (seg->object.is_main && program_path()[0])
+		return program_path();
 	return seg->object.name && seg->object.name[0] ? seg->object.name
 						       : NULL;
 }

@@ -6,17 +6,16 @@
  */
 #include "pp.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "config_value.h"
 #include "fmt.h"
 #include "log.h"
+#include "program.h"
 #include "sys.h"
 
 /* The formatter takes the list of words for a block. */
@@ -298,36 +297,6 @@ static void settle_signals(struct settings *s, struct complaints *complaints)
 	s->toggle_signal = 0;
 }
 
-/* The basename of the executable's file. */
-static void program_name(char *buf, size_t size)
-{
-	static const char deleted[] = " (deleted)";
-	char path[4096];
-	long n = sys_readlink("/proc/self/exe", path, sizeof(path) - 1);
-	const char *name = program_invocation_short_name;
-	size_t len;
-
-	if (n > 0) {
-		path[n] = '\0';
-		name = __builtin_strrchr(path, '/');
-		name = name ? name + 1 : path;
-		len = str_len(name);
-		if (len > sizeof(deleted) - 1 &&
-			str_eq(name + len - (sizeof(deleted) - 1), deleted))
-			path[n - (long)(sizeof(deleted) - 1)] = '\0';
-	}
-	(void)str_copy(buf, size, name && *name ? name : "unknown");
-}
-
-static void host_name(struct settings *s)
-{
-	struct utsname names;
-
-	(void)str_copy(s->host, sizeof(s->host),
-		uname(&names) == 0 && names.nodename[0] ? names.nodename
-							: "localhost");
-}
-
 static void read_status(struct settings *s)
 {
 	const char *path = secure_getenv("PPROFC_STATUS");
@@ -339,12 +308,16 @@ static void read_status(struct settings *s)
 /* A program that is not meant, or that runs with more rights than its user
  * (then the environment is not to be trusted, and files of ours would be
  * written with these rights). */
-static bool is_meant(const char *program)
+static PP_NORMAL bool is_meant(void)
 {
 	const char *glob = given(find("PPROFC_PROGRAM"));
 
-	return !getauxval(AT_SECURE) &&
-	       (!glob || fnmatch(glob, program, 0) == 0);
+	if (getauxval(AT_SECURE))
+		return false;
+	if (!glob)
+		return true;
+	program_look();
+	return fnmatch(glob, program_name(), 0) == 0;
 }
 
 /* What is off stays off altogether. */
@@ -371,16 +344,12 @@ void config_resolve(struct settings *ret, config_bad_fn *bad, void *arg)
 		.arg = arg,
 		.quiet = secure_getenv("PPROFC_COMPLAINED") != NULL,
 	};
-	char program[256];
 
 	*ret = (struct settings){ 0 };
 	for (size_t i = 0; i < config_count; i++)
 		read_variable(&config_table[i], ret, &complaints);
 	settle_signals(ret, &complaints);
-	program_name(program, sizeof(program));
-	(void)str_copy(ret->program, sizeof(ret->program), program);
-	settle_kinds(ret, is_meant(program));
-	host_name(ret);
+	settle_kinds(ret, is_meant());
 	read_status(ret);
 }
 

@@ -44,9 +44,9 @@ typedef void config_bad_fn(const char *sentence, void *arg);
 
 /*
  * Fill *ret from the environment (secure_getenv). Bad values are reported and
- * replaced by their defaults. Paths are made absolute, the program's name and
- * the host's are filled in. Also decides whether this program is meant at all
- * (PPROFC_PROGRAM): if not, nothing is on in *ret.
+ * replaced by their defaults. Paths are made absolute. The names of program and
+ * host are left to the session. Also decides whether this program is meant at
+ * all (PPROFC_PROGRAM): if not, nothing is on in *ret.
  *
  * Only the first process complains: the first bad entry of environ is replaced
  * by PPROFC_COMPLAINED=1, in place (nothing is allocated, the array stays where

@@ -123,7 +123,7 @@ struct session {
 	uint64_t cpu_window_start_ns; /* wall clock; toggle windows */
 
 	uint64_t vdso_start;
-	char exe_path[SETTINGS_PATH_MAX];  /* as /proc/self/exe names it */
+	char exe_path[SETTINGS_PATH_MAX];  /* the file being run */
 	char file_path[SETTINGS_PATH_MAX]; /* of the session file; "" if
 					      anonymous or unlinked */
 	struct settings settings;

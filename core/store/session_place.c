@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 
 #include "fmt.h"
 #include "log.h"
+#include "program.h"
 #include "session_place.h"
 #include "sys.h"
 
@@ -226,13 +228,24 @@ static uint64_t read_start_ticks(void)
 	return v;
 }
 
+static void name_host(struct settings *to)
+{
+	struct utsname names;
+	bool known = sys_call1(SYS_uname, &names) == 0 && names.nodename[0];
+
+	(void)str_copy(to->host, sizeof(to->host),
+		known ? names.nodename : "localhost");
+}
+
 void session_identify(struct session *s)
 {
 	struct stat st;
-	long n = sys_readlink("/proc/self/exe", s->exe_path,
-		sizeof(s->exe_path) - 1);
 
-	s->exe_path[n > 0 ? n : 0] = '\0';
+	program_look();
+	(void)str_copy(s->exe_path, sizeof(s->exe_path), program_path());
+	(void)str_copy(s->settings.program, sizeof(s->settings.program),
+		program_name());
+	name_host(&s->settings);
 	s->identity.pid = (uint32_t)sys_getpid();
 	s->identity.uid = (uint32_t)sys_call0(SYS_getuid);
 	s->identity.start_ticks = read_start_ticks();

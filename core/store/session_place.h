@@ -21,7 +21,7 @@ int session_find_space(const struct settings *settings,
 	struct session_space *ret) PP_ANY;
 void session_release_space(struct session_space *space) PP_ANY;
 
-/* Fill identity, times and the executable's path. */
+/* Fill identity, times, the executable's path, names of program and host. */
 void session_identify(struct session *s) PP_ANY;
 
 #endif

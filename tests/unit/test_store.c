@@ -356,6 +356,8 @@ TEST(session_of_a_killed_process_is_read_by_another)
 	if (s) {
 		CHECK_EQ(s->identity.pid, (uint32_t)pid);
 		CHECK(s->identity.start_ticks != 0);
+		CHECK(strcmp(s->settings.program, "test_store") == 0);
+		CHECK(s->settings.host[0] != '\0');
 		CHECK_EQ(ring_recover(s), 1);
 		CHECK_EQ(atomic_load(&rows_get(s, 3)->cpu.samples), 3);
 	}
