@@ -17,11 +17,11 @@ __asm__(".text\n"
 	".type arch_clone_thread, @function\n"
 	"arch_clone_thread:\n"
 	"	.cfi_startproc\n"
-	"	movq 8(%rsp), %rax\n"	/* arg */
+	"	movq 8(%rsp), %rax\n" /* arg */
 	"	subq $16, %rsi\n"
-	"	movq %r9, 0(%rsi)\n"	/* fn */
+	"	movq %r9, 0(%rsi)\n" /* fn */
 	"	movq %rax, 8(%rsi)\n"
-	"	movq %rcx, %r10\n"	/* child_tid */
+	"	movq %rcx, %r10\n" /* child_tid */
 	/* rdi flags, rsi stack, rdx parent_tid, r10 child_tid, r8 tls */
 	"	movl $56, %eax\n"
 	"	syscall\n"

@@ -33,25 +33,25 @@ struct arch_regs {
 	uint64_t r[ARCH_REGS];
 };
 
-static inline long arch_syscall6(long n, long a, long b, long c, long d,
-	long e, long f)
+static inline long arch_syscall6(
+	long n, long a, long b, long c, long d, long e, long f)
 {
 	long ret;
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
 	register long r9 __asm__("r9") = f;
 
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
-			   "r"(r9)
-			 : "rcx", "r11", "memory");
+	__asm__ volatile(
+		"syscall"
+		: "=a"(ret)
+		: "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+		: "rcx", "r11", "memory");
 	return ret;
 }
 
 /* The registers a signal interrupted. */
-static inline void arch_regs_from_ucontext(struct arch_regs *regs,
-	const ucontext_t *uc)
+static inline void arch_regs_from_ucontext(
+	struct arch_regs *regs, const ucontext_t *uc)
 {
 	const greg_t *g = uc->uc_mcontext.gregs;
 
@@ -76,8 +76,8 @@ static inline void arch_regs_from_ucontext(struct arch_regs *regs,
 
 /* The registers of the running function, here. Inlined, so that the frame is
  * the caller's own. Registers that are not callee-saved read as zero. */
-static inline __attribute__((always_inline)) void
-arch_regs_here(struct arch_regs *regs)
+static inline __attribute__((always_inline)) void arch_regs_here(
+	struct arch_regs *regs)
 {
 	for (int i = 0; i < ARCH_REGS; i++)
 		regs->r[i] = 0;
@@ -98,8 +98,8 @@ arch_regs_here(struct arch_regs *regs)
 /* *word -= n; true when the result went below zero. One instruction on memory
  * whose carry is the answer: gcc 12 makes three of __builtin_sub_overflow(). A
  * handler of this thread sees the word before or after, never in between. */
-static inline __attribute__((always_inline)) bool
-arch_sub_borrows(uint64_t *word, uint64_t n)
+static inline __attribute__((always_inline)) bool arch_sub_borrows(
+	uint64_t *word, uint64_t n)
 {
 	bool borrow;
 

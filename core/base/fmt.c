@@ -48,8 +48,8 @@ static void put_string(struct out *o, const char *s, unsigned width)
 }
 
 /* The integer argument of a conversion with `longs` l's (z counts as one). */
-static uint64_t integer(va_list *ap, unsigned longs, bool is_signed,
-	bool *ret_negative)
+static uint64_t integer(
+	va_list *ap, unsigned longs, bool is_signed, bool *ret_negative)
 {
 	*ret_negative = false;
 	if (is_signed) {
@@ -91,7 +91,8 @@ static const char *convert(struct out *o, const char *f, va_list *ap)
 		break;
 	case 'p':
 		put_string(o, "0x", 0);
-		put_number(o, (uintptr_t)va_arg(*ap, void *), 16, false, 0, pad);
+		put_number(
+			o, (uintptr_t)va_arg(*ap, void *), 16, false, 0, pad);
 		break;
 	case 's':
 		put_string(o, va_arg(*ap, const char *), width);

@@ -39,8 +39,9 @@ struct __attribute__((capability("context"))) pp_context {
 };
 extern struct pp_context pp_normal;
 #define PP_NORMAL __attribute__((requires_shared_capability(pp_normal)))
-#define PP_ENTER_NORMAL                                                        \
-	__attribute__((no_thread_safety_analysis)) /* an entry point: lifecycle */
+#define PP_ENTER_NORMAL \
+	__attribute__(( \
+		no_thread_safety_analysis)) /* an entry point: lifecycle */
 #else
 #define PP_NORMAL
 #define PP_ENTER_NORMAL

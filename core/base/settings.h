@@ -19,8 +19,8 @@ enum profile_kind {
 };
 
 #define PROFILE_BIT(kind) (1u << (kind))
-#define PROFILE_HEAP_FAMILY                                                    \
-	(PROFILE_BIT(PROFILE_HEAP) | PROFILE_BIT(PROFILE_ALLOCS) |             \
+#define PROFILE_HEAP_FAMILY                                        \
+	(PROFILE_BIT(PROFILE_HEAP) | PROFILE_BIT(PROFILE_ALLOCS) | \
 		PROFILE_BIT(PROFILE_HEAP_PEAK))
 
 /* "cpu", "heap", "allocs", "heap_peak": in file names and PPROFC_PROFILES. */
@@ -35,32 +35,32 @@ enum unwinder_choice { UNWINDER_OWN, UNWINDER_LIBUNWIND };
 #define SETTINGS_PATH_MAX 1024 /* longer paths are refused when read */
 
 struct settings {
-	uint32_t profiles;	  /* PROFILE_BIT mask; 0 = dormant */
-	uint32_t cpu_hz;	  /* after capping at the tick rate */
-	uint64_t heap_rate;	  /* mean bytes between samples; 1 = all, 0 = off */
-	uint64_t memory_bytes;	  /* cap of the session */
-	uint32_t max_depth;	  /* frames kept of one stack, 2..1024 */
-	uint32_t interval_s;	  /* 0 = none */
-	uint32_t keep;		  /* newest files kept per kind, 0 = all */
-	int32_t dump_signal;	  /* 0 = none */
-	int32_t toggle_signal;	  /* 0 = none */
-	uint8_t dump_signal_named;/* set in the environment, not by default */
-	uint8_t tid;		  /* tid label on CPU samples */
-	uint8_t follow;		  /* leave LD_PRELOAD to exec'd programs */
-	uint8_t symbols;	  /* enum symbols_mode */
-	uint8_t session_place;	  /* enum session_place */
-	uint8_t log_place;	  /* enum log_place */
-	uint8_t forked;		  /* child by fork: file names carry the pid */
-	uint8_t unwinder;	  /* enum unwinder_choice, for hooks */
-	uint8_t heap_foreign;	  /* heap asked for, but malloc is the host's
-				     own: nothing is recorded */
+	uint32_t profiles;  /* PROFILE_BIT mask; 0 = dormant */
+	uint32_t cpu_hz;    /* after capping at the tick rate */
+	uint64_t heap_rate; /* mean bytes between samples; 1 = all, 0 = off */
+	uint64_t memory_bytes;	   /* cap of the session */
+	uint32_t max_depth;	   /* frames kept of one stack, 2..1024 */
+	uint32_t interval_s;	   /* 0 = none */
+	uint32_t keep;		   /* newest files kept per kind, 0 = all */
+	int32_t dump_signal;	   /* 0 = none */
+	int32_t toggle_signal;	   /* 0 = none */
+	uint8_t dump_signal_named; /* set in the environment, not by default */
+	uint8_t tid;		   /* tid label on CPU samples */
+	uint8_t follow;		   /* leave LD_PRELOAD to exec'd programs */
+	uint8_t symbols;	   /* enum symbols_mode */
+	uint8_t session_place;	   /* enum session_place */
+	uint8_t log_place;	   /* enum log_place */
+	uint8_t forked;		   /* child by fork: file names carry the pid */
+	uint8_t unwinder;	   /* enum unwinder_choice, for hooks */
+	uint8_t heap_foreign;	   /* heap asked for, but malloc is the host's
+				      own: nothing is recorded */
 	char output[SETTINGS_PATH_MAX];	     /* template, made absolute */
 	char session_dir[SETTINGS_PATH_MAX]; /* for SESSION_DIR */
 	char log_path[SETTINGS_PATH_MAX];    /* for LOG_FILE, absolute */
 	char status_path[SETTINGS_PATH_MAX]; /* PPROFC_STATUS: see log.h; "" */
 	/* Filled in when the session is made. */
-	char program[64];		     /* basename of the executable */
-	char host[65];			     /* for %h */
+	char program[64]; /* basename of the executable */
+	char host[65];	  /* for %h */
 };
 
 #endif

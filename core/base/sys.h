@@ -17,8 +17,8 @@
 #include "arch.h"
 #include "pp.h"
 
-#define sys_call6(n, a, b, c, d, e, f)                                         \
-	arch_syscall6((n), (long)(a), (long)(b), (long)(c), (long)(d),         \
+#define sys_call6(n, a, b, c, d, e, f)                                 \
+	arch_syscall6((n), (long)(a), (long)(b), (long)(c), (long)(d), \
 		(long)(e), (long)(f))
 #define sys_call4(n, a, b, c, d) sys_call6(n, a, b, c, d, 0, 0)
 #define sys_call3(n, a, b, c) sys_call6(n, a, b, c, 0, 0, 0)
@@ -42,8 +42,8 @@ static inline int sys_gettid(void)
 
 static inline int sys_open(const char *path, int flags, int mode)
 {
-	return (int)sys_call4(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC,
-		mode);
+	return (int)sys_call4(
+		SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
 }
 
 static inline int sys_close(int fd)
@@ -107,8 +107,8 @@ static inline int sys_ftruncate(int fd, uint64_t size)
 }
 
 /* NULL on failure; ret_err (may be NULL) gets -errno. */
-static inline void *sys_mmap(size_t len, int prot, int flags, int fd,
-	int *ret_err)
+static inline void *sys_mmap(
+	size_t len, int prot, int flags, int fd, int *ret_err)
 {
 	long p = sys_call6(SYS_mmap, 0, len, prot, flags, fd, 0);
 
@@ -144,8 +144,8 @@ static inline int sys_madvise(void *p, size_t len, int advice)
 
 static inline int sys_sigmask(int how, const sys_sigset *set, sys_sigset *old)
 {
-	return (int)sys_call4(SYS_rt_sigprocmask, how, set, old,
-		sizeof(sys_sigset));
+	return (int)sys_call4(
+		SYS_rt_sigprocmask, how, set, old, sizeof(sys_sigset));
 }
 
 /* Block every signal; the previous mask goes to *old. */

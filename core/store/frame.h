@@ -33,7 +33,7 @@ enum frame_synthetic {
 static inline frame_t frame_make(uint64_t pc, bool exact, unsigned module)
 {
 	return (pc & FRAME_PC_MASK) | (exact ? FRAME_EXACT : 0) |
-		((uint64_t)module << FRAME_MODULE_SHIFT);
+	       ((uint64_t)module << FRAME_MODULE_SHIFT);
 }
 
 static inline frame_t frame_synthetic(enum frame_synthetic what)

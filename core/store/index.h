@@ -17,12 +17,12 @@
 #define INDEX_WINDOW 16u
 
 /* Is this id the key? The id's content is complete. */
-typedef bool index_equal_fn(const struct session *s, uint32_t id,
-	const void *key);
+typedef bool index_equal_fn(
+	const struct session *s, uint32_t id, const void *key);
 /* Write the key's content into the session and return its id; 0 = full. Its
  * work is wasted, not wrong, when another thread is first. */
-typedef uint32_t index_make_fn(struct session *s, const void *key,
-	uint64_t hash);
+typedef uint32_t index_make_fn(
+	struct session *s, const void *key, uint64_t hash);
 
 /* The id of the key, made if needed; 0 when the session is full. */
 uint32_t index_intern(struct session *s, struct seglist *l, uint64_t hash,

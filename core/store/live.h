@@ -34,18 +34,18 @@ static inline uint64_t live_bytes(const struct live_value *v)
 
 /* Insert; the address must not be in the table (live_take() it first when a
  * free may have been missed). False when the session is full. */
-bool live_put(struct session *s, uint64_t address, const struct live_value *v)
-	PP_ANY;
+bool live_put(
+	struct session *s, uint64_t address, const struct live_value *v) PP_ANY;
 
 /* Remove the address and return its value in *ret; false if it is not there.
  * Of two callers one wins. */
-bool live_take(struct session *s, uint64_t address, struct live_value *ret)
-	PP_ANY;
+bool live_take(
+	struct session *s, uint64_t address, struct live_value *ret) PP_ANY;
 
 /* Visit every entry. Entries put or taken meanwhile may or may not be seen;
  * none is seen twice, and none with a torn value. */
-typedef void live_visit_fn(uint64_t address, const struct live_value *v,
-	void *arg);
+typedef void live_visit_fn(
+	uint64_t address, const struct live_value *v, void *arg);
 void live_each(const struct session *s, live_visit_fn *visit, void *arg) PP_ANY;
 
 #endif

@@ -20,7 +20,7 @@
 enum module_kind {
 	MODULE_FILE, /* an ELF file; path as mapped */
 	MODULE_VDSO,
-	MODULE_JIT,  /* anonymous executable memory; path "[jit]" */
+	MODULE_JIT, /* anonymous executable memory; path "[jit]" */
 };
 
 /* In the session. All but `state` is written before state says ready. */
@@ -34,7 +34,7 @@ struct module {
 	uint64_t bias;	       /* run-time address - address in the file */
 	uint64_t path_off;     /* in the session: NUL-terminated */
 	uint8_t build_id[MODULE_BUILD_ID_MAX];
-	uint8_t is_main;       /* the executable itself */
+	uint8_t is_main; /* the executable itself */
 	uint8_t unused[7];
 };
 
@@ -50,17 +50,17 @@ struct module_info {
 };
 
 /* The instance, made if needed; 0 when the table or the session is full. */
-unsigned modules_intern(struct session *s, const struct module_info *info)
-	PP_ANY;
+unsigned modules_intern(
+	struct session *s, const struct module_info *info) PP_ANY;
 
 /* The instance if there is one already, else 0. The path is only looked at if
  * there is no build id. */
-unsigned modules_find(const struct session *s, const struct module_info *info)
-	PP_ANY;
+unsigned modules_find(
+	const struct session *s, const struct module_info *info) PP_ANY;
 
 /* NULL for 0, for FRAME_SYNTHETIC and for instances not ready. */
-const struct module *modules_get(const struct session *s, unsigned instance)
-	PP_ANY;
+const struct module *modules_get(
+	const struct session *s, unsigned instance) PP_ANY;
 const char *module_path(const struct session *s, const struct module *m) PP_ANY;
 
 #endif

@@ -17,7 +17,7 @@
 #define get(p) atomic_load_explicit((p), memory_order_relaxed)
 #define set(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define add(p, v) set((p), get(p) + (v)) /* baton holder only */
-#define add_shared(p, v)                                                       \
+#define add_shared(p, v) \
 	atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 
 static uint64_t hash_key(const struct row_key *key)
@@ -55,8 +55,8 @@ uint32_t rows_intern(struct session *s, const struct row_key *key)
 	uint32_t id = 0;
 
 	if (key->stack)
-		id = index_intern(s, &s->row_index, hash_key(key), key, equal,
-			make);
+		id = index_intern(
+			s, &s->row_index, hash_key(key), key, equal, make);
 	if (id)
 		return id;
 	session_count(s, STAT_OVERFLOW, 1);
@@ -96,8 +96,8 @@ static void save_peak(struct session *s, struct row *row)
 	set(&row->seen_epoch, epoch);
 }
 
-static void change_live(struct session *s, struct row *row, int64_t objects,
-	int64_t bytes)
+static void change_live(
+	struct session *s, struct row *row, int64_t objects, int64_t bytes)
 {
 	int64_t live = get(&s->heap_live_bytes) + bytes;
 
@@ -129,8 +129,8 @@ void rows_apply(struct session *s, const struct record *r)
 		add(&row->heap.objects, r->count);
 		add(&row->heap.bytes, r->amount);
 		if (r->kind == RECORD_ALLOC)
-			change_live(s, row, (int64_t)r->count,
-				(int64_t)r->amount);
+			change_live(
+				s, row, (int64_t)r->count, (int64_t)r->amount);
 		return;
 	case RECORD_FREE:
 		change_live(s, row, -(int64_t)r->count, -(int64_t)r->amount);

@@ -21,12 +21,12 @@ enum row_kind { ROW_CPU, ROW_HEAP, ROW_KINDS };
 #define ROW_ONE (UINT64_C(1) << ROW_FRACTION_BITS)
 
 struct row_key {
-	uint32_t stack;	    /* stacks.h */
-	uint32_t tid;	    /* with PPROFC_TID=yes, else 0 */
-	uint32_t labels;    /* label set; 0 = none */
-	uint16_t size_class;/* ROW_HEAP: size_class.h; else 0 */
-	uint16_t kind;	    /* enum row_kind */
-	char thread[16];    /* thread name, zero padded; ROW_HEAP: empty */
+	uint32_t stack;	     /* stacks.h */
+	uint32_t tid;	     /* with PPROFC_TID=yes, else 0 */
+	uint32_t labels;     /* label set; 0 = none */
+	uint16_t size_class; /* ROW_HEAP: size_class.h; else 0 */
+	uint16_t kind;	     /* enum row_kind */
+	char thread[16];     /* thread name, zero padded; ROW_HEAP: empty */
 };
 
 /* Additions made past a full ring; folded in by the next baton holder. */
@@ -45,14 +45,14 @@ struct row {
 		struct {
 			_Atomic uint64_t samples; /* weight 1 + overrun */
 			_Atomic uint64_t ns;	  /* samples * period */
-			uint64_t base_samples;	  /* at the last window's end: */
-			uint64_t base_ns;	  /* baton holder only */
+			uint64_t base_samples; /* at the last window's end: */
+			uint64_t base_ns;      /* baton holder only */
 		} cpu;
 		struct {
 			_Atomic uint64_t raw_objects; /* unweighted samples */
 			_Atomic uint64_t raw_bytes;
-			_Atomic uint64_t objects; /* weighted, 1/ROW_ONE */
-			_Atomic uint64_t bytes;	  /* weighted */
+			_Atomic uint64_t objects;     /* weighted, 1/ROW_ONE */
+			_Atomic uint64_t bytes;	      /* weighted */
 			_Atomic int64_t live_objects; /* for the peak; in-use */
 			_Atomic int64_t live_bytes;   /* comes from live.h */
 			_Atomic int64_t peak_objects;
@@ -74,12 +74,12 @@ enum record_kind {
 
 struct record {
 	uint32_t row;
-	uint16_t kind;	 /* enum record_kind */
-	uint16_t thread; /* thread slot (low bits), for traces */
-	uint64_t time_ns;/* CLOCK_MONOTONIC, or 0 where no clock may be read */
-	uint64_t count;	 /* CPU: samples; heap: weighted objects, 1/ROW_ONE */
-	uint64_t amount; /* CPU: ns; heap: weighted bytes */
-	uint64_t size;	 /* heap: true size of the one object */
+	uint16_t kind;	  /* enum record_kind */
+	uint16_t thread;  /* thread slot (low bits), for traces */
+	uint64_t time_ns; /* CLOCK_MONOTONIC, or 0 where no clock may be read */
+	uint64_t count;	  /* CPU: samples; heap: weighted objects, 1/ROW_ONE */
+	uint64_t amount;  /* CPU: ns; heap: weighted bytes */
+	uint64_t size;	  /* heap: true size of the one object */
 	uint64_t unused[2];
 };
 

@@ -44,8 +44,8 @@ static uint64_t wanted_cap(const struct settings *settings)
 static void *map_space(uint64_t *cap, int flags, int fd)
 {
 	for (; *cap >= SMALLEST_CAP; *cap /= 2) {
-		void *p = sys_mmap(*cap, PROT_NONE, flags | MAP_NORESERVE, fd,
-			NULL);
+		void *p = sys_mmap(
+			*cap, PROT_NONE, flags | MAP_NORESERVE, fd, NULL);
 
 		if (!p)
 			continue;
@@ -66,8 +66,8 @@ static int create_file(const char *dir, char *path, size_t size)
 		if (fmt(path, size, "%s/pprofc.%d.%lx.session", dir,
 			    sys_getpid(), ticks + (uint64_t)i) >= size)
 			return -ENAMETOOLONG;
-		fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
-			0600);
+		fd = sys_open(
+			path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	}
 	return fd;
 }
@@ -94,8 +94,8 @@ static int space_in(const char *dir, const struct settings *settings,
 	return err;
 }
 
-static int space_anonymous(const struct settings *settings,
-	struct session_space *ret)
+static int space_anonymous(
+	const struct settings *settings, struct session_space *ret)
 {
 	ret->cap = wanted_cap(settings);
 	ret->path[0] = '\0';
@@ -109,13 +109,13 @@ static bool shm_has_room(void)
 	struct statfs fs;
 
 	return sys_call2(SYS_statfs, "/dev/shm", &fs) == 0 &&
-		(uint64_t)fs.f_type == TMPFS_MAGIC &&
-		(uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= SHM_ROOM;
+	       (uint64_t)fs.f_type == TMPFS_MAGIC &&
+	       (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= SHM_ROOM;
 }
 
 /* The directory of the output template, as far as it is fixed. */
-static void output_directory(const struct settings *settings, char *dir,
-	size_t size)
+static void output_directory(
+	const struct settings *settings, char *dir, size_t size)
 {
 	size_t slash = 0;
 
@@ -126,8 +126,8 @@ static void output_directory(const struct settings *settings, char *dir,
 	dir[PP_MAX(slash, 1u)] = '\0';
 }
 
-static int space_auto(const struct settings *settings,
-	struct session_space *ret)
+static int space_auto(
+	const struct settings *settings, struct session_space *ret)
 {
 	char beside[SETTINGS_PATH_MAX];
 
@@ -141,8 +141,8 @@ static int space_auto(const struct settings *settings,
 	return space_anonymous(settings, ret);
 }
 
-int session_find_space(const struct settings *settings,
-	struct session_space *ret)
+int session_find_space(
+	const struct settings *settings, struct session_space *ret)
 {
 	int err;
 
@@ -190,8 +190,8 @@ static size_t read_small(const char *path, char *buf, size_t size)
 static void read_boot_id(uint8_t *id)
 {
 	char text[64];
-	size_t n = read_small("/proc/sys/kernel/random/boot_id", text,
-		sizeof(text));
+	size_t n = read_small(
+		"/proc/sys/kernel/random/boot_id", text, sizeof(text));
 	unsigned digits = 0;
 
 	for (size_t i = 0; i < n && digits < 32; i++) {

@@ -17,8 +17,8 @@ struct session_space {
 };
 
 /* Follow settings->session_place; each step down is logged. 0 or -errno. */
-int session_find_space(const struct settings *settings,
-	struct session_space *ret) PP_ANY;
+int session_find_space(
+	const struct settings *settings, struct session_space *ret) PP_ANY;
 void session_release_space(struct session_space *space) PP_ANY;
 
 /* Fill identity, times, the executable's path, names of program and host. */

@@ -37,15 +37,16 @@ static bool equal(const struct session *s, uint32_t id, const void *key)
 	const struct stack *k = stacks_get(s, id);
 
 	return k && k->depth == q->depth &&
-		__builtin_memcmp(k->frames, q->frames,
-			q->depth * sizeof(frame_t)) == 0;
+	       __builtin_memcmp(
+		       k->frames, q->frames, q->depth * sizeof(frame_t)) == 0;
 }
 
-/* Room for `bytes` (a multiple of 8) in the current or a new chunk; 0 = full. */
+/* Room for `bytes` (a multiple of 8) in the current or a new chunk; 0 = full.
+ */
 static uint64_t take_space(struct session *s, uint64_t bytes)
 {
-	uint64_t w = atomic_load_explicit(&s->stack_chunk,
-		memory_order_relaxed);
+	uint64_t w = atomic_load_explicit(
+		&s->stack_chunk, memory_order_relaxed);
 	uint64_t fresh = 0, next;
 
 	for (;;) {
@@ -71,8 +72,8 @@ static uint64_t take_space(struct session *s, uint64_t bytes)
 static uint32_t make(struct session *s, const void *key, uint64_t hash)
 {
 	const struct stack_query *q = key;
-	uint64_t off = take_space(s,
-		sizeof(struct stack) + q->depth * sizeof(frame_t));
+	uint64_t off = take_space(
+		s, sizeof(struct stack) + q->depth * sizeof(frame_t));
 	struct stack *k;
 
 	if (!off)
@@ -84,8 +85,7 @@ static uint32_t make(struct session *s, const void *key, uint64_t hash)
 	return (uint32_t)(off / 8);
 }
 
-uint32_t stacks_intern(struct session *s, const frame_t *frames,
-	unsigned depth)
+uint32_t stacks_intern(struct session *s, const frame_t *frames, unsigned depth)
 {
 	struct stack_query q = { frames, depth };
 

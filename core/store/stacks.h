@@ -24,8 +24,8 @@ struct stack {
 
 /* The id of the stack, or 0 when the session is full. depth is in 1..1026
  * (PPROFC_MAX_DEPTH plus our own end frames). */
-uint32_t stacks_intern(struct session *s, const frame_t *frames,
-	unsigned depth) PP_ANY;
+uint32_t stacks_intern(
+	struct session *s, const frame_t *frames, unsigned depth) PP_ANY;
 
 /* NULL for id 0 and for ids that cannot be (hostile file). */
 const struct stack *stacks_get(const struct session *s, uint32_t id) PP_ANY;

@@ -18,12 +18,12 @@
 #include "session.h"
 
 struct thread_slot {
-	_Atomic uint32_t tid; /* 0 = free */
-	_Atomic uint32_t generation; /* counts owners */
+	_Atomic uint32_t tid;	      /* 0 = free */
+	_Atomic uint32_t generation;  /* counts owners */
 	_Atomic uint64_t scratch_off; /* frames of the hook's walk, then of the
 					 handler's; 0 = none yet; kept for the
 					 slot's next owner */
-	char name[16];		 /* last seen */
+	char name[16];		      /* last seen */
 };
 
 /* Take a free slot for tid. Returns its number, or 0 when the session is full.
@@ -38,7 +38,7 @@ uint32_t threads_find(const struct session *s, uint32_t tid) PP_ANY;
 /* Scratch memory for one walk: room for PPROFC_MAX_DEPTH + 2 frames. `level` 0
  * is the hook's, 1 the handler's (which may interrupt the hook). NULL when the
  * session is full. Owning thread only. */
-frame_t *threads_scratch(struct session *s, uint32_t slot, unsigned level)
-	PP_ANY;
+frame_t *threads_scratch(
+	struct session *s, uint32_t slot, unsigned level) PP_ANY;
 
 #endif

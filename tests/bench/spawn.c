@@ -49,7 +49,8 @@ int main(int argc, char **argv)
 	int n = argc > 1 ? atoi(argv[1]) : 0, used = 0, i = 2;
 	int64_t *ns = calloc((size_t)n + 1, sizeof(*ns));
 
-	for (; i < argc && strcmp(argv[i], "--") != 0 && used < ENV_MAX / 2; i++)
+	for (; i < argc && strcmp(argv[i], "--") != 0 && used < ENV_MAX / 2;
+		i++)
 		env[used++] = argv[i];
 	for (char **e = environ; *e && used < ENV_MAX - 1; e++)
 		env[used++] = *e;

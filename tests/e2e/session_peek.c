@@ -44,8 +44,11 @@ static const void *element(const struct seglist *l, uint32_t i)
 		uint64_t n = (uint64_t)l->first << k;
 
 		if (i < n)
-			return l->seg[k] ? at(l->seg[k] +
-				(uint64_t)i * l->elem_bytes, l->elem_bytes) : NULL;
+			return l->seg[k]
+				       ? at(l->seg[k] + (uint64_t)i *
+								 l->elem_bytes,
+						 l->elem_bytes)
+				       : NULL;
 		i -= (uint32_t)n;
 	}
 	return NULL;
@@ -81,7 +84,7 @@ static void print_header(const struct session *s)
 		printf("%02x", s->identity.boot_id[i]);
 	printf("\nexe %s\nfile %s\nanonymous %u\nfull %u\n", s->exe_path,
 		s->file_path, s->anonymous, s->full);
-#define PRINT_STAT(symbol, text, loss)                                         \
+#define PRINT_STAT(symbol, text, loss) \
 	printf(#symbol " %llu\n", (unsigned long long)s->stats[symbol]);
 	STATS_LIST(PRINT_STAT)
 }
@@ -111,11 +114,11 @@ static void check_stack(const struct session *s, uint32_t id)
 }
 
 /* What of a kind is in the ring still, in all (row 0) or for one row. */
-static uint64_t pending(const struct session *s, enum record_kind kind,
-	uint32_t row)
+static uint64_t pending(
+	const struct session *s, enum record_kind kind, uint32_t row)
 {
-	const struct ring_slot *slots = at(s->ring_off,
-		(uint64_t)s->ring_slots * sizeof(*slots));
+	const struct ring_slot *slots = at(
+		s->ring_off, (uint64_t)s->ring_slots * sizeof(*slots));
 	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < s->ring_slots; i++) {

@@ -57,8 +57,8 @@ static double uniform(struct worker *w)
 	return ((double)(next_random(w) >> 11) + 0.5) / 9007199254740992.0;
 }
 
-static inline __attribute__((always_inline)) int64_t burn(int64_t ns,
-	uint32_t addend)
+static inline __attribute__((always_inline)) int64_t burn(
+	int64_t ns, uint32_t addend)
 {
 	int64_t start = cpu_now(), now = start;
 	volatile uint32_t x = 1;
@@ -132,8 +132,8 @@ static void run_threads(struct worker *workers, int n, int at_once)
 			;
 		if (i >= at_once)
 			pthread_join(workers[i - at_once].thread, NULL);
-		if (pthread_create(&workers[i].thread, NULL, work,
-			    &workers[i])) {
+		if (pthread_create(
+			    &workers[i].thread, NULL, work, &workers[i])) {
 			perror("pthread_create");
 			exit(2);
 		}
@@ -148,7 +148,7 @@ static int64_t rusage_ns(void)
 
 	getrusage(RUSAGE_SELF, &r);
 	return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * INT64_C(1000000000) +
-		(r.ru_utime.tv_usec + r.ru_stime.tv_usec) * INT64_C(1000);
+	       (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * INT64_C(1000);
 }
 
 int main(int argc, char **argv)

@@ -69,8 +69,8 @@ static void judge(int64_t late, const char *who)
 {
 	int64_t seen = worst_ns;
 
-	while (late > seen && !atomic_compare_exchange_weak(&worst_ns, &seen,
-				      late))
+	while (late > seen &&
+		!atomic_compare_exchange_weak(&worst_ns, &seen, late))
 		;
 	if (late > STALL_NS) {
 		printf("stall %lld %s\n", (long long)(late / 1000000), who);

@@ -85,7 +85,7 @@ __attribute__((noinline)) int peak_blocks(void)
 int main(int argc, char **argv)
 {
 	uint32_t sum = (uint32_t)(keep_blocks() + drop_blocks() +
-		peak_blocks());
+				  peak_blocks());
 
 	sum += hot_caller(argc > 1 ? atoi(argv[1]) : 0);
 	printf("%u %d\n", sum, kept[0] != NULL);
