@@ -18,6 +18,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "process.h"
+#include "quiet_write.h"
 #include "real.h"
 #include "signal_hooks.h"
 #include "sys.h"
@@ -39,7 +40,7 @@ static void complain(const char *sentence, void *unused)
 	size_t len = fmt(line, sizeof(line), "pprofc: %s\n", sentence);
 
 	(void)unused;
-	(void)sys_write(2, line, PP_MIN(len, sizeof(line) - 1));
+	(void)quiet_write(2, line, PP_MIN(len, sizeof(line) - 1));
 }
 
 static void at_exit(void *unused)

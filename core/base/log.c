@@ -5,6 +5,8 @@
 
 #include "fmt.h"
 #include "log.h"
+#include "own_fd.h"
+#include "quiet_write.h"
 #include "settings.h"
 #include "sys.h"
 
@@ -17,19 +19,33 @@ const char *const profile_kind_names[PROFILE_KINDS] = {
 
 static const struct settings *places;
 
+/* The standard error the process was started with: the host may put another
+ * file in its place, which is not where our lines were asked for. */
+static struct own_fd stderr_at_start;
+
 void log_open(const struct settings *settings)
 {
+	struct stat st;
+
+	own_fd_none(&stderr_at_start);
+	if (settings->log_place == LOG_STDERR && sys_fstat(2, &st) == 0)
+		stderr_at_start = (struct own_fd){
+			.fd = 2, .dev = st.st_dev, .ino = st.st_ino
+		};
 	places = settings;
 }
 
 static void append(const char *path, const char *line, size_t len)
 {
-	int fd = sys_open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, 0666);
+	struct own_fd f;
 
-	if (fd < 0)
+	if (own_fd_open_any(&f, path, O_WRONLY | O_APPEND | O_CREAT, 0666) != 0)
 		return;
-	(void)sys_write(fd, line, len); /* nowhere to report a failing log */
-	(void)sys_close(fd);
+	/* There is nowhere to report a failing log. */
+	if ((!S_ISREG(f.mode) || f.size + len <= quiet_write_room()) &&
+		own_fd_is_ours(&f))
+		(void)quiet_write(f.fd, line, len);
+	(void)own_fd_close(&f);
 }
 
 void log_line(const char *format, ...)
@@ -46,8 +62,8 @@ void log_line(const char *format, ...)
 	va_end(ap);
 	len = PP_MIN(len, sizeof(line) - 2);
 	line[len++] = '\n';
-	if (places->log_place == LOG_STDERR)
-		(void)sys_write(2, line, len);
+	if (places->log_place == LOG_STDERR && own_fd_is_ours(&stderr_at_start))
+		(void)quiet_write(2, line, len);
 	else if (places->log_place == LOG_FILE)
 		append(places->log_path, line, len);
 	if (*places->status_path)

@@ -3,7 +3,8 @@
  * unless it says so.
  *
  * A line is formatted on the stack and written with one write(2) to a file
- * opened for append and closed again: no descriptor is kept. The same line
+ * opened for append and closed again: no descriptor is kept. Standard error
+ * means the one the process was started with. The same line
  * goes to settings.status_path when `pprofc run` set it (PPROFC_STATUS), which
  * prints it after the program has ended. Context: PP_ANY.
  */

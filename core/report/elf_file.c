@@ -108,7 +108,7 @@ int elf_open(struct elf *e, const char *path)
 	int err;
 
 	*e = (struct elf){ .size = 0 };
-	err = own_fd_open(&e->file, path, O_RDONLY);
+	err = own_fd_open(&e->file, path, O_RDONLY, 0);
 	if (err)
 		return err;
 	e->size = PP_MIN(e->file.size, ELF_FILE_MAX);

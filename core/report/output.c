@@ -11,10 +11,10 @@
 #include <linux/fs.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "fmt.h"
 #include "output.h"
+#include "quiet_write.h"
 #include "sys.h"
 
 #define ENDING ".pb.gz"
@@ -241,18 +241,9 @@ static int create_tmp(struct output *o)
 		if (n >= sizeof(o->tmp))
 			return -ENAMETOOLONG;
 		err = own_fd_open(&o->file, o->tmp,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
 	}
 	return err;
-}
-
-/* A write beyond RLIMIT_FSIZE would raise SIGXFSZ in the host. */
-static uint64_t file_room(void)
-{
-	struct rlimit64 lim = { RLIM64_INFINITY, RLIM64_INFINITY };
-
-	(void)sys_call4(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &lim);
-	return lim.rlim_cur;
 }
 
 int output_begin(struct output *o, const struct output_name *name)
@@ -263,7 +254,7 @@ int output_begin(struct output *o, const struct output_name *name)
 	o->pid = name->pid;
 	o->kind = name->kind;
 	o->number = name->number;
-	o->room = file_room();
+	o->room = quiet_write_room();
 	o->tmp[0] = '\0';
 	err = output_expand(name, o->path, sizeof(o->path));
 	if (!err)
@@ -289,7 +280,7 @@ int output_write(struct output *o, const void *data, size_t len)
 	o->room -= len;
 	while (len) {
 		long n = own_fd_is_ours(&o->file)
-				 ? sys_write(o->file.fd, p, len)
+				 ? quiet_write(o->file.fd, p, len)
 				 : -EBADF;
 
 		if (n == -EINTR)

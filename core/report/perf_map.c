@@ -32,7 +32,7 @@ static int open_map(struct own_fd *f, uint32_t pid)
 	int err;
 
 	(void)fmt(path, sizeof(path), "/tmp/perf-%u.map", pid);
-	err = own_fd_open(f, path, O_RDONLY | O_NOFOLLOW);
+	err = own_fd_open(f, path, O_RDONLY | O_NOFOLLOW, 0);
 	if (err || f->uid == 0 || f->uid == (uint32_t)sys_call0(SYS_geteuid))
 		return err;
 	(void)own_fd_close(f);

@@ -1,0 +1,88 @@
+/*
+ * own_fd.h - a descriptor of ours in a process that may close it under us.
+ *
+ * A host that closes all descriptors (daemons do) while another thread of it
+ * is in code of ours gets the numbers back for files of its own. So we remember
+ * which file ours was, and ask before each write and before the close: our
+ * bytes must never go into the host's file, nor may that be closed. What
+ * remains is the microsecond between the question and the call; helper threads
+ * have descriptors of their own (core/control/helper.c).
+ *
+ * Context: PP_ANY.
+ */
+#ifndef OWN_FD_H
+#define OWN_FD_H
+
+#include <errno.h>
+
+#include "pp.h"
+
+#include "sys.h"
+
+struct own_fd {
+	int fd; /* -1: none */
+	uint64_t dev, ino;
+	uint64_t size; /* when it was opened */
+	uint32_t uid, mode;
+};
+
+static inline void own_fd_none(struct own_fd *f)
+{
+	*f = (struct own_fd){ .fd = -1 };
+}
+
+/* The number still means the file that was opened. */
+static inline bool own_fd_is_ours(const struct own_fd *f)
+{
+	struct stat st;
+
+	return f->fd >= 0 && sys_fstat(f->fd, &st) == 0 &&
+	       st.st_dev == f->dev && st.st_ino == f->ino;
+}
+
+/* 0, or what close(2) says; -EBADF if it was no longer ours. */
+static inline int own_fd_close(struct own_fd *f)
+{
+	int err = own_fd_is_ours(f) ? sys_close(f->fd) : -EBADF;
+
+	own_fd_none(f);
+	return err;
+}
+
+/* Open whatever it is, never waiting for it. 0 or -errno. */
+static inline int own_fd_open_any(
+	struct own_fd *f, const char *path, int flags, int mode)
+{
+	struct stat st;
+	int err;
+
+	own_fd_none(f);
+	f->fd = sys_open(path, flags | O_NONBLOCK | O_NOCTTY, mode);
+	if (f->fd < 0)
+		return f->fd;
+	err = sys_fstat(f->fd, &st);
+	if (err) {
+		own_fd_none(f); /* closed by the host: not ours to close */
+		return err;
+	}
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	f->size = (uint64_t)st.st_size;
+	f->uid = st.st_uid;
+	f->mode = st.st_mode;
+	return 0;
+}
+
+/* Open a regular file; -EINVAL for anything else. */
+static inline int own_fd_open(
+	struct own_fd *f, const char *path, int flags, int mode)
+{
+	int err = own_fd_open_any(f, path, flags, mode);
+
+	if (err || S_ISREG(f->mode))
+		return err;
+	(void)own_fd_close(f);
+	return -EINVAL;
+}
+
+#endif
