@@ -105,9 +105,7 @@ static PP_COLD struct session *create_session(void)
 	if (!atomic_compare_exchange_strong(
 		    &process.creating, &nobody, SOMEBODY))
 		return NULL;
-	err = unwind_prepare();
-	if (!err)
-		err = session_create(&process.settings, &s);
+	err = session_create(&process.settings, &s);
 	if (err) {
 		log_line("cannot create a session (error %d); nothing is "
 			 "recorded",

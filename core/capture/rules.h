@@ -100,9 +100,15 @@ extern _Atomic(struct rule_table *) rules_table
 extern _Atomic uint32_t rules_generation_word
 	__attribute__((visibility("hidden")));
 
-/* Map and prefault the table. Returns 0 or -ENOMEM; without a table every rule
- * is compiled anew, slowly but right. */
+/* Map and prefault the table, with the first walk: that takes longer than all
+ * else of a session, and a short program may never walk. Returns 0 or -ENOMEM;
+ * without a table every rule is compiled anew, slowly but right. */
 int rules_prepare(void) PP_ANY;
+
+static inline bool rules_table_there(void)
+{
+	return atomic_load_explicit(&rules_table, memory_order_relaxed) != NULL;
+}
 
 /* Everything remembered so far is void. */
 void rules_invalidate(void) PP_ANY;

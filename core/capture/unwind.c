@@ -208,6 +208,8 @@ unsigned unwind_logged(struct session *s, const struct arch_regs *regs,
 	struct walk w;
 	unsigned n;
 
+	if (pp_unlikely(!rules_table_there()))
+		(void)rules_prepare();
 	w.s = s;
 	w.pc = regs->r[ARCH_REG_PC] & FRAME_PC_MASK;
 	w.sp = regs->r[ARCH_REG_RSP];
@@ -260,11 +262,6 @@ frame_t unwind_frame_of(struct session *s, uint64_t pc, bool exact)
 		code_gate_leave();
 	}
 	return frame_make(pc, exact, instance);
-}
-
-int unwind_prepare(void)
-{
-	return rules_prepare();
 }
 
 void unwind_start(void)

@@ -25,12 +25,6 @@ struct unwind_bounds {
 	uint64_t lo, hi;
 };
 
-/*
- * Prepare: map and prefault the rule cache (at the first sample, any context;
- * lock-free, idempotent). Returns 0 or -ENOMEM.
- */
-int unwind_prepare(void) PP_ANY;
-
 /* Look up what only normal code may (run time address of _dl_find_object, the
  * vdso, the module table used without it). From the constructor. */
 void unwind_start(void) PP_NORMAL;

@@ -243,7 +243,6 @@ TEST(nor_with_our_own_table)
 int main(void)
 {
 	unwind_start();
-	CHECK_EQ(unwind_prepare(), 0);
 	RUN(a_module_keeps_its_instance_and_its_facts);
 	RUN(another_object_at_the_address_is_another_instance);
 	RUN(without_build_id_the_path_tells_objects_apart);

@@ -451,7 +451,6 @@ int main(void)
 	oracle_every = is_long ? 1 : 17;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	unwind_start();
-	CHECK_EQ(unwind_prepare(), 0);
 	start_stepping();
 	RUN(prologues_and_epilogues_without_frame_pointer);
 	RUN(lazy_plt_and_resolver);

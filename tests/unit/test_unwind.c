@@ -493,7 +493,6 @@ int main(void)
 		.max_depth = 128 };
 
 	unwind_start();
-	CHECK_EQ(unwind_prepare(), 0);
 	if (session_create(&settings, &session) != 0)
 		return 2;
 	RUN(nested_calls_give_every_caller);
