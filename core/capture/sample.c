@@ -409,8 +409,11 @@ void sample_put_back(const struct sample_held *held)
 	if (!held->address || !s)
 		return;
 	filter_add((void *)(uintptr_t)held->address);
-	if (!live_put(s, held->address, &v))
+	if (!live_put(s, held->address, &v)) {
+		filter_remove((void *)(uintptr_t)held->address);
+		session_count(s, STAT_LOST_HEAP_LIVE, 1);
 		sample_let_go(held);
+	}
 }
 
 void sample_let_go(const struct sample_held *held)

@@ -4,6 +4,7 @@
 #include "pp.h"
 
 #include "lock.h"
+#include "log.h"
 #include "output.h"
 #include "own_stack.h"
 #include "process.h"
@@ -16,6 +17,9 @@ static bool fork_holds;
 
 /* Names of the files of the last REPORT_EXIT set; "" = none. Under the lock. */
 static PP_BIG char exit_paths[PROFILE_KINDS][SETTINGS_PATH_MAX + 64];
+
+/* What has been said: an exec that fails ends a process more than once. */
+static PP_BIG uint64_t said[STAT_COUNT];
 
 struct set {
 	uint32_t kinds;
@@ -39,6 +43,19 @@ static void write_kind(
 		last ? sizeof(exit_paths[kind]) : 0);
 }
 
+static void say_losses(const struct session *s)
+{
+	for (unsigned i = 0; i < STAT_COUNT; i++) {
+		uint64_t n = session_stat(s, (enum stat_id)i);
+
+		if (!session_stat_is_loss((enum stat_id)i) || n <= said[i])
+			continue;
+		said[i] = n;
+		log_line("%llu %s", (unsigned long long)n,
+			session_stat_names[i]);
+	}
+}
+
 static void write_set(void *arg)
 {
 	const struct set *set = arg;
@@ -50,6 +67,8 @@ static void write_set(void *arg)
 		if (set->kinds & PROFILE_BIT(kind))
 			write_kind(s, set, (enum profile_kind)kind);
 	}
+	if (s && set->occasion == REPORT_EXIT)
+		say_losses(s);
 }
 
 void reports_write(uint32_t kinds, enum report_occasion occasion,
@@ -92,6 +111,8 @@ void reports_fork_unlock(void)
 void reports_reset(void)
 {
 	atomic_store(&lock.word, 0);
+	for (unsigned i = 0; i < STAT_COUNT; i++)
+		said[i] = 0;
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)
 		exit_paths[kind][0] = '\0';
 }

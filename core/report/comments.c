@@ -47,6 +47,18 @@ static bool always(enum stat_id id, enum profile_kind kind)
 	       (id == STAT_HEAP_SAMPLES && kind != PROFILE_CPU);
 }
 
+/* Before all else: the in-use values of this profile are too low. */
+static void add_incomplete(struct comments *c, const struct snapshot *snap,
+	enum profile_kind kind, struct strings *t)
+{
+	uint64_t n = snap->stats[STAT_LOST_HEAP_LIVE];
+
+	if (n && kind != PROFILE_CPU)
+		add(c, strings_add_format(t, "INCOMPLETE: %llu %s",
+			       (unsigned long long)n,
+			       session_stat_names[STAT_LOST_HEAP_LIVE]));
+}
+
 static void add_settings(struct comments *c, const struct settings *set,
 	enum profile_kind kind, struct strings *t)
 {
@@ -116,6 +128,7 @@ void comments_make(struct comments *c, const struct snapshot *snap,
 	enum profile_kind kind, const struct locations *l)
 {
 	c->count = 0;
+	add_incomplete(c, snap, kind, l->strings);
 	add_settings(c, &snap->session->settings, kind, l->strings);
 	add_stats(c, snap, kind, l->strings);
 	add_memory(c, snap->session, l->strings);

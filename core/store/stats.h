@@ -1,10 +1,11 @@
 /*
  * stats.h - the counters that make every loss visible, one list.
  *
- * They live in the session and are shown in the comments of every profile and
- * by `pprofc run`. Context: PP_ANY.
+ * They live in the session and are shown in the comments of every profile as
+ * "NAME: N". Those that are a loss, which a user must know, are also said in
+ * the log at the end, and so by `pprofc run`, as "N NAME". Context: PP_ANY.
  *
- * X(symbol, "name in comments", is_loss)
+ * X(symbol, "name", is_loss)
  */
 #ifndef STATS_H
 #define STATS_H
@@ -22,18 +23,24 @@
 	X(STAT_LOST_CPU_SESSION, "cpu samples lost: no session", 1)            \
 	X(STAT_LOST_CPU_FORK, "cpu samples lost: fork in progress", 1)         \
 	X(STAT_LOST_HEAP_SESSION, "heap samples lost: no session", 1)          \
-	X(STAT_LOST_HEAP_LIVE, "heap samples lost: live table full", 1)        \
+	X(STAT_LOST_HEAP_LIVE,                                                 \
+		"sampled objects missing in the in-use values: "               \
+		"PPROFC_MEMORY is too small", 1)                               \
 	X(STAT_LOST_HEAP_NESTED, "heap samples put off: inside pprofc", 0)     \
 	X(STAT_LOST_DEAD_CLAIMS, "records lost: writer vanished", 1)           \
-	X(STAT_OVERFLOW, "samples in [overflow]: memory cap reached", 0)       \
+	X(STAT_OVERFLOW,                                                       \
+		"samples without a stack, in [overflow]: "                     \
+		"PPROFC_MEMORY is too small", 1)                               \
 	X(STAT_DIRECT, "records added directly: ring full", 0)                 \
 	X(STAT_RULE_MISSES, "unwind rules compiled", 0)                        \
 	X(STAT_RULE_ERRORS, "unwind rules not expressible", 0)                 \
 	X(STAT_PROBES, "stack pages probed", 0)                                \
-	X(STAT_TIMER_FAILED, "threads without a timer: timer_create failed", 1)\
+	X(STAT_TIMER_FAILED,                                                   \
+		"timers refused (ulimit -i): the CPU time of their threads "   \
+		"is in [thread end]", 1)                                       \
 	X(STAT_SELF_NS, "own CPU time, estimated (ns)", 0)                     \
 	X(STAT_REPORTS, "profiles written", 0)                                 \
-	X(STAT_REPORTS_FAILED, "profiles that could not be written", 1)
+	X(STAT_REPORTS_FAILED, "profiles not written (said at once)", 0)
 
 enum stat_id {
 #define STATS_ENUM(symbol, text, loss) symbol,
