@@ -49,30 +49,30 @@ static size_t live_copy_bytes(uint32_t count)
 	       (size_t)count * sizeof(struct live_sum);
 }
 
-const struct live_copy *report_copy_live(struct session *s)
+/* Both allocators give zeroed memory, or none. */
+static const struct live_copy *fill_live(
+	const struct session *s, struct live_copy *copy, uint32_t count)
 {
-	uint32_t count = row_count(s) + 1;
-	size_t bytes = pp_round_up(live_copy_bytes(count), PP_PAGE);
-	struct live_copy *copy = sys_map_pages(bytes);
-
 	if (!copy)
 		return NULL;
 	copy->count = count;
-	copy->mapped_bytes = bytes;
 	live_each(s, add_live, copy);
 	return copy;
 }
 
-static struct live_copy *sum_live(struct session *s, struct arena *arena)
+const struct live_copy *report_copy_live(struct session *s)
 {
 	uint32_t count = row_count(s) + 1;
-	struct live_copy *copy = arena_alloc(arena, live_copy_bytes(count));
+	size_t bytes = pp_round_up(live_copy_bytes(count), PP_PAGE);
 
-	if (!copy)
-		return NULL;
-	copy->count = count;
-	live_each(s, add_live, copy);
-	return copy;
+	return fill_live(s, sys_map_pages(bytes), count);
+}
+
+static const struct live_copy *sum_live(struct session *s, struct arena *arena)
+{
+	uint32_t count = row_count(s) + 1;
+
+	return fill_live(s, arena_alloc(arena, live_copy_bytes(count)), count);
 }
 
 static void sleep_a_little(unsigned tries)

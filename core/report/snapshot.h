@@ -46,7 +46,6 @@ struct live_sum {
 struct live_copy {
 	uint32_t count; /* sums[0 .. count - 1] */
 	uint32_t unused;
-	size_t mapped_bytes;
 	struct live_sum sums[];
 };
 
