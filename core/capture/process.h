@@ -27,7 +27,7 @@ struct process {
 	_Atomic uint32_t closed;	/* final reports done: record nothing */
 	/* Samples that came while there was no session, until there is one. */
 	_Atomic uint64_t early_stats[STAT_COUNT];
-	/* Handlers of ours running now, and the fork gate: see fork_gate.c. */
+	/* Handlers of ours running now, and forks that keep new ones out. */
 	_Atomic uint32_t handlers;
 	_Atomic uint32_t gate_closed;
 	uint32_t pid;

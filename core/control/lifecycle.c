@@ -214,20 +214,32 @@ void lifecycle_thread_end(void)
 
 /* --- fork ----------------------------------------------------------------- */
 
-#define GATE_PATIENCE_NS UINT64_C(1000000000)
+/*
+ * Nothing is locked across the real fork: libc takes the locks of malloc and
+ * stdio in there, and whoever has one of those may wait for one of ours (in a
+ * hook, or in a handler that interrupted it). The child starts afresh, whatever
+ * state other threads had left things in.
+ *
+ * A helper may be writing a report meanwhile. The child has neither the thread
+ * nor its memory (MADV_DONTFORK), and need not wait for it.
+ */
+#define GATE_PATIENCE_NS UINT64_C(4000000)
 
-/* The forking thread's mask; one fork at a time holds the gate. */
+/* The forking thread's. */
 static __thread sys_sigset mask_before_fork
 	__attribute__((tls_model("initial-exec")));
 static __thread bool fork_prepared __attribute__((tls_model("initial-exec")));
-static struct lock fork_lock;
 
-/* A sample that another thread is just taking would be half in the child. */
+/*
+ * A sample that another thread is just taking would be half in the child: what
+ * the unwinder remembers, and who may write that. Not worth waiting long for.
+ * Gates count: forks of several threads may meet here.
+ */
 static void close_gate(void)
 {
 	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + GATE_PATIENCE_NS;
 
-	atomic_store(&process.gate_closed, 1);
+	atomic_fetch_add(&process.gate_closed, 1);
 	while (atomic_load(&process.handlers) != 0 &&
 		sys_clock_ns(CLOCK_MONOTONIC) < end)
 		(void)sys_call0(SYS_sched_yield);
@@ -239,10 +251,6 @@ void lifecycle_fork_prepare(void)
 	if (!fork_prepared)
 		return;
 	sys_block_signals(&mask_before_fork);
-	lock_take(&fork_lock);
-	reporter_hold();
-	reports_fork_lock();
-	timers_fork_lock();
 	close_gate();
 }
 
@@ -250,11 +258,7 @@ void lifecycle_fork_parent(void)
 {
 	if (!fork_prepared)
 		return;
-	atomic_store(&process.gate_closed, 0);
-	timers_fork_unlock();
-	reports_fork_unlock();
-	reporter_release();
-	lock_drop(&fork_lock);
+	atomic_fetch_sub(&process.gate_closed, 1);
 	sys_restore_signals(&mask_before_fork);
 }
 
@@ -265,7 +269,6 @@ void lifecycle_fork_child(void)
 	if (!fork_prepared)
 		return;
 	(void)process_reborn();
-	atomic_store(&fork_lock.word, 0);
 	atomic_store(&phase, RUNNING);
 	atomic_store(&process.closed, 0);
 	live_at_exit = NULL;

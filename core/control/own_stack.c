@@ -17,6 +17,8 @@ void *own_stack_map(size_t extra, void **ret_top)
 		return NULL;
 	(void)sys_mprotect(
 		base, PP_PAGE, PROT_NONE); /* a guard, if it can be */
+	/* Whoever runs here is not in a forked child. */
+	(void)sys_madvise(base, OWN_STACK_BYTES + extra, MADV_DONTFORK);
 	*ret_top = base + OWN_STACK_BYTES;
 	return base;
 }

@@ -28,6 +28,11 @@ void registry_lock(void)
 	lock_take(&lock);
 }
 
+bool registry_lock_for(uint64_t ns)
+{
+	return lock_take_for(&lock, ns);
+}
+
 bool registry_try_lock(void)
 {
 	return lock_try(&lock);
@@ -146,6 +151,8 @@ uint32_t registry_count(void)
 	return count;
 }
 
+/* Another thread may have been changing it when the fork came: uses only what
+ * each of those changes leaves valid (the size, and that entries exist). */
 void registry_reset(void)
 {
 	uint32_t n = atomic_load(&size);

@@ -29,6 +29,8 @@ struct counted_thread {
 };
 
 void registry_lock(void) PP_ANY;
+/* Gives up after about `ns` nanoseconds. */
+bool registry_lock_for(uint64_t ns) PP_ANY;
 bool registry_try_lock(void) PP_ANY;
 void registry_unlock(void) PP_ANY;
 

@@ -16,7 +16,7 @@ enum reporter_request { REPORTER_DUMP, REPORTER_TOGGLE, REPORTER_REQUESTS };
 /* From a handler with all signals blocked. */
 void reporter_request(enum reporter_request what) PP_ANY;
 
-/* Keep it from running (fork, change of credentials, the end): waits for one
+/* Keep it from running (change of credentials, the end): waits for one
  * that runs, two seconds at most. Requests are kept for the release. */
 void reporter_hold(void) PP_ANY;
 void reporter_release(void) PP_ANY;

@@ -13,7 +13,6 @@
 #include "timers.h"
 
 static struct lock lock;
-static bool fork_holds;
 
 /* Names of the files of the last REPORT_EXIT set; "" = none. Under the lock. */
 static PP_BIG char exit_paths[PROFILE_KINDS][SETTINGS_PATH_MAX + 64];
@@ -77,6 +76,9 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 	struct set set = { kinds & process.settings.profiles, occasion, live };
 	sys_sigset old;
 
+	if (occasion == REPORT_SIGNAL &&
+		(!set.kinds || process.settings.heap_foreign))
+		log_line("no heap profile is being made");
 	timers_look();
 	if (!set.kinds || !process_session_peek())
 		return;
@@ -95,17 +97,6 @@ void reports_withdraw(void)
 			(void)sys_unlink(exit_paths[kind]);
 		exit_paths[kind][0] = '\0';
 	}
-}
-
-void reports_fork_lock(void)
-{
-	fork_holds = lock_take_for(&lock, REPORTS_PATIENCE_NS);
-}
-
-void reports_fork_unlock(void)
-{
-	if (fork_holds)
-		lock_drop(&lock);
 }
 
 void reports_reset(void)

@@ -19,9 +19,7 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 /* Delete the files that the last REPORT_EXIT set made: an exec that failed. */
 void reports_withdraw(void) PP_ANY;
 
-/* Around fork: no file of ours is open. In the child, free again. */
-void reports_fork_lock(void) PP_ANY;
-void reports_fork_unlock(void) PP_ANY;
+/* In a forked child: whoever was writing is not here. */
 void reports_reset(void) PP_ANY;
 
 /* How long anything waits for a report before it goes on without. */

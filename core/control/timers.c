@@ -423,6 +423,22 @@ void timers_handler(int sig, siginfo_t *info, void *context)
 
 /* --- beginning and ending ------------------------------------------------- */
 
+/*
+ * Whoever has the registry locked waits for nobody. All the same: these run in
+ * handlers, where the program may hold any lock of its own, so they go on
+ * without rather than wait for ever.
+ */
+#define REGISTRY_PATIENCE_NS UINT64_C(500000000)
+
+static bool lock_or_count(void)
+{
+	bool locked = registry_lock_for(REGISTRY_PATIENCE_NS);
+
+	if (!locked)
+		process_count(STAT_LOST_REGISTRY, 1);
+	return locked;
+}
+
 void timers_init(int sig)
 {
 	timer_signal = sig;
@@ -448,9 +464,10 @@ void timers_move(int sig)
 	sys_sigset old;
 
 	sys_block_signals(&old);
-	registry_lock();
-	move_locked(sig);
-	registry_unlock();
+	if (lock_or_count()) {
+		move_locked(sig);
+		registry_unlock();
+	}
 	sys_restore_signals(&old);
 }
 
@@ -485,10 +502,11 @@ void timers_begin(enum timers_from from)
 	sys_sigset old;
 
 	sys_block_signals(&old);
-	registry_lock();
-	if (!atomic_load(&counting))
-		begin_locked(from);
-	registry_unlock();
+	if (lock_or_count()) {
+		if (!atomic_load(&counting))
+			begin_locked(from);
+		registry_unlock();
+	}
 	sys_restore_signals(&old);
 }
 
@@ -523,10 +541,11 @@ void timers_end(void)
 	sys_sigset old;
 
 	sys_block_signals(&old);
-	registry_lock();
-	if (atomic_load(&counting))
-		end_locked();
-	registry_unlock();
+	if (lock_or_count()) {
+		if (atomic_load(&counting))
+			end_locked();
+		registry_unlock();
+	}
 	sys_restore_signals(&old);
 }
 
@@ -619,14 +638,4 @@ void timers_forget(void)
 	atomic_store(&counting, false);
 	for (unsigned i = 0; i < MOST_HELPERS; i++)
 		atomic_store(&helpers[i], 0);
-}
-
-void timers_fork_lock(void)
-{
-	registry_lock();
-}
-
-void timers_fork_unlock(void)
-{
-	registry_unlock();
 }

@@ -54,10 +54,6 @@ void timers_helper_end(void) PP_ANY;
 /* A forked child: no timer is inherited. */
 void timers_forget(void) PP_ANY;
 
-/* Around fork: nobody else is changing the registry. */
-void timers_fork_lock(void) PP_ANY;
-void timers_fork_unlock(void) PP_ANY;
-
 /* The handler: SA_SIGINFO | SA_RESTART | SA_ONSTACK, every signal masked. */
 void timers_handler(int sig, siginfo_t *info, void *context) PP_ANY;
 

@@ -38,6 +38,7 @@
 	X(STAT_TIMER_FAILED,                                                   \
 		"timers refused (ulimit -i): the CPU time of their threads "   \
 		"is in [thread end]", 1)                                       \
+	X(STAT_LOST_REGISTRY, "CPU accounts not settled: registry busy", 1)    \
 	X(STAT_SELF_NS, "own CPU time, estimated (ns)", 0)                     \
 	X(STAT_REPORTS, "profiles written", 0)                                 \
 	X(STAT_REPORTS_FAILED, "profiles not written (said at once)", 0)

@@ -6,6 +6,7 @@ a function of its own.
 """
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -155,6 +156,50 @@ def interval_goes_on_in_the_child():
                         f"dump {number} of the {who}")
         finally:
             lib.end(process)
+
+
+def system_calls(pid):
+    """The numbers of those that its threads are in."""
+    return [(t / "syscall").read_text().split()[0]
+            for t in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+
+
+@case
+def fatal_signal_while_a_fork_waits_for_stdio():
+    with lib.Directory() as d:
+        process = lib.start([lib.target("forks"), "stuck"], d)
+        try:
+            # write(2) and futex(2): main owns the lock, the fork waits for it.
+            lib.wait_for(lambda: system_calls(process.pid) == ["1", "202"],
+                         "fork that waits")
+            process.terminate()
+            expect_equal(process.wait(timeout=20), -signal.SIGTERM, "status")
+            found = lib.profiles(d, "cpu")
+            expect_equal(len(found), 1, "CPU profiles")
+            work = lib.Profile(found[0]).total("cpu") / 1e6
+            expect(30 <= work <= 90, f"{work} ms of CPU time, used 50")
+        finally:
+            lib.end(process)
+
+
+@case
+def fork_does_not_wait_for_a_report():
+    strace = lib.command("strace", "strace")
+    with lib.Directory() as d:
+        result = lib.run(
+            [strace, "-f", "-o", "/dev/null", "-e", "trace=link,rename",
+             "-e", "inject=link,rename:delay_enter=1000000:when=1", "-E",
+             f"LD_PRELOAD={lib.LIBRARY}", "-E",
+             f"PPROFC_OUTPUT={d}/profiles/", "-E", "PPROFC_HEAP_RATE=1", "-E",
+             "PPROFC_PROFILES=heap", lib.target("forks"), "reporting"],
+            d, preload=False)
+        expect_equal((result.status, result.err), (0, b""), "status, stderr")
+        slowest = re.fullmatch(rb"slowest (\d+)\n", result.out)
+        expect(slowest, f"output {result.out}")
+        lib.note(f"slowest fork: {int(slowest[1])} ms")
+        expect(int(slowest[1]) < 500, f"a fork took {slowest[1]} ms")
+        expect_equal([p.name.split(".", 2)[2] for p in result.profiles],
+                     ["heap.1.pb.gz", "heap.pb.gz"], "profiles")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,13 @@
  * forks handler    a signal handler forks in the middle of malloc
  * forks raw        children that no library sees: _Fork and the system call
  * forks thread     a thread forks; the child lives on in it
+ * forks stuck      a thread forks and waits for stdio's lock, whose owner waits
+ *                  for a pipe that nobody reads
+ * forks reporting  forks while a profile is being written, and says how long
+ *                  the slowest took
  * forks idle       forks a child that only waits for a signal, and prints pids
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -212,6 +217,85 @@ static void in_thread(void)
 	work_parent();
 }
 
+/* --- while something else goes on ----------------------------------------- */
+
+static void *fork_when_main_writes(void *unused)
+{
+	char path[64], now[2];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", getpid());
+	do {
+		fd = open(path, O_RDONLY | O_CLOEXEC); /* not stdio */
+		if (fd < 0 || read(fd, now, 2) != 2)
+			exit(1);
+		close(fd);
+	} while (memcmp(now, "1 ", 2) != 0); /* write(2) */
+	if (fork() == 0)
+		_exit(0);
+	return unused;
+}
+
+static void stuck(void)
+{
+	static char text[1 << 20], buffer[1 << 20];
+	pthread_t t;
+	int ends[2];
+	FILE *f;
+
+	if (pipe(ends) != 0 || !(f = fdopen(ends[1], "w")))
+		exit(1);
+	setvbuf(f, buffer, _IOFBF, sizeof(buffer));
+	memset(text, 'x', sizeof(text));
+	fwrite(text, 1, sizeof(text) - 1, f);
+	spin(50);
+	pthread_create(&t, NULL, fork_when_main_writes, NULL);
+	fflush(NULL);
+}
+
+static int threads_now(void)
+{
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+	int n = 0;
+
+	while (f && n == 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "Threads: %d", &n);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void reporting(void)
+{
+	long slowest = 0, ms;
+
+	held[0] = malloc(1000000);
+	kill(getpid(), SIGUSR2);
+	if (threads_now() != 2)
+		printf("no report is being written\n");
+	for (int i = 0; i < 5; i++) {
+		pid_t child;
+
+		ms = now_ms();
+		child = fork();
+		if (child == 0)
+			_exit(0);
+		ms = now_ms() - ms;
+		slowest = ms > slowest ? ms : slowest;
+		reap(child);
+	}
+	printf("slowest %ld\n", slowest);
+}
+
 static void say_pid(const char *who)
 {
 	char line[64];
@@ -244,6 +328,8 @@ static const struct {
 	{ "handler", handler },
 	{ "raw", raw },
 	{ "thread", in_thread },
+	{ "stuck", stuck },
+	{ "reporting", reporting },
 	{ "idle", idle },
 };
 
