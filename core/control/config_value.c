@@ -6,6 +6,7 @@
  */
 #include "pp.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include "config_value.h"
@@ -414,6 +415,21 @@ bool value_session(const struct config_variable *v, const char *value,
 	return true;
 }
 
+/* A file that is there, or one to be made: nothing is opened yet. */
+static bool can_append(const char *path)
+{
+	char dir[SETTINGS_PATH_MAX];
+	char *slash;
+	long err = sys_call2(SYS_access, path, W_OK);
+
+	if (err != -ENOENT || !str_copy(dir, sizeof(dir), path))
+		return err == 0;
+	slash = __builtin_strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	return sys_call2(SYS_access, slash ? dir : ".", W_OK | X_OK) == 0;
+}
+
 bool value_log(const struct config_variable *v, const char *value,
 	struct settings *to, struct config_why *ret_why)
 {
@@ -427,6 +443,8 @@ bool value_log(const struct config_variable *v, const char *value,
 		return false;
 	if (is_directory(path) || path[str_len(path) - 1] == '/')
 		return REFUSE(ret_why, "it is a directory");
+	if (!can_append(path))
+		return REFUSE(ret_why, "it cannot be opened for appending");
 	to->log_place = LOG_FILE;
 	(void)str_copy(to->log_path, sizeof(to->log_path), path);
 	return true;

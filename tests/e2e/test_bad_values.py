@@ -28,7 +28,7 @@ BAD = {
     "PPROFC_TID": ["1", "true", "YES"],
     "PPROFC_FOLLOW": ["0", "never", "No"],
     "PPROFC_SESSION": ["/nowhere/at/all", "Auto", "/dev/null", LONG_PATH],
-    "PPROFC_LOG": ["/tmp", "/tmp/x/", LONG_PATH],
+    "PPROFC_LOG": ["/tmp", "/tmp/x/", "/nowhere/at/all", LONG_PATH],
     "PPROFC_UNWINDER": ["fp", "gcc", "Own"],
 }
 NEVER_BAD = {"PPROFC_PROGRAM"}  # any text is a pattern
