@@ -48,20 +48,42 @@ static void append(const char *path, const char *line, size_t len)
 	(void)own_fd_close(&f);
 }
 
+#define LOG_LINE_MAX (SETTINGS_PATH_MAX + 256) /* a path and a sentence */
+
+/* Its length, with the newline. */
+static size_t make_line(char line[LOG_LINE_MAX], const char *format, va_list ap)
+{
+	size_t len = fmt(line, LOG_LINE_MAX, "pprofc[%d]: ", sys_getpid());
+
+	len += fmt_v(line + len, LOG_LINE_MAX - len - 1, format, ap);
+	len = PP_MIN(len, (size_t)LOG_LINE_MAX - 2);
+	line[len++] = '\n';
+	return len;
+}
+
+void log_status(const char *format, ...)
+{
+	char line[LOG_LINE_MAX];
+	va_list ap;
+
+	if (!places || !*places->status_path)
+		return;
+	va_start(ap, format);
+	append(places->status_path, line, make_line(line, format, ap));
+	va_end(ap);
+}
+
 void log_line(const char *format, ...)
 {
-	char line[SETTINGS_PATH_MAX + 256]; /* a path and a sentence */
+	char line[LOG_LINE_MAX];
 	size_t len;
 	va_list ap;
 
 	if (!places || (places->log_place == LOG_NONE && !*places->status_path))
 		return;
-	len = fmt(line, sizeof(line), "pprofc[%d]: ", sys_getpid());
 	va_start(ap, format);
-	len += fmt_v(line + len, sizeof(line) - len - 1, format, ap);
+	len = make_line(line, format, ap);
 	va_end(ap);
-	len = PP_MIN(len, sizeof(line) - 2);
-	line[len++] = '\n';
 	if (places->log_place == LOG_STDERR && own_fd_is_ours(&stderr_at_start))
 		(void)quiet_write(2, line, len);
 	else if (places->log_place == LOG_FILE)

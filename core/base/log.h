@@ -20,5 +20,7 @@ void log_open(const struct settings *settings) PP_ANY;
 
 /* Write "pprofc[PID]: MESSAGE\n". The format is fmt.h's. */
 void log_line(const char *format, ...) PP_ANY PP_PRINTF(1, 2);
+/* For `pprofc run` only: of interest when there is no profile. */
+void log_status(const char *format, ...) PP_ANY PP_PRINTF(1, 2);
 
 #endif

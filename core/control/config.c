@@ -6,6 +6,7 @@
  */
 #include "pp.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -41,7 +42,8 @@ const struct config_variable config_table[] = {
 			    "are replaced",
 		.parse = value_output,
 		FIELD(output),
-		.help = "Names of the profiles: %e program, %p process id, %k "
+		.help = "Names of the profiles: %e file name of the program "
+			"(links followed: mawk for awk), %p process id, %k "
 			"kind, %n number of the snapshot, %t start of the "
 			"process in seconds since 1970, %h host, %% a percent "
 			"sign. Relative to the directory the program is "
@@ -80,7 +82,8 @@ const struct config_variable config_table[] = {
 		.parse = value_signal,
 		FIELD(dump_signal),
 		.help = "The signal that makes a process write its heap "
-			"profile now." },
+			"profile now. Without heap profiles the default is "
+			"none." },
 	{ .name = "PPROFC_TOGGLE_SIGNAL",
 		.value = "SIGNAL",
 		.fallback = "none",
@@ -148,8 +151,9 @@ const struct config_variable config_table[] = {
 		.fallback = "*",
 		.accepted = "a pattern with *, ? and []",
 		.parse = value_glob,
-		.help = "Stay dormant in a program whose file name (without "
-			"directories) does not match." },
+		.help = "Stay dormant in a program if neither the name of its "
+			"file (links followed, without directories) nor the "
+			"name it was started by matches." },
 	{ .name = "PPROFC_SESSION",
 		.value = "PLACE",
 		.fallback = "auto",
@@ -305,36 +309,16 @@ static void read_status(struct settings *s)
 		(void)str_copy(s->status_path, sizeof(s->status_path), path);
 }
 
-/* A program that is not meant, or that runs with more rights than its user
- * (then the environment is not to be trusted, and files of ours would be
- * written with these rights). */
-static PP_NORMAL bool is_meant(void)
-{
-	const char *glob = given(find("PPROFC_PROGRAM"));
-
-	if (getauxval(AT_SECURE))
-		return false;
-	if (!glob)
-		return true;
-	program_look();
-	return fnmatch(glob, program_name(), 0) == 0;
-}
-
-/* What is off stays off altogether. */
-static void settle_kinds(struct settings *s, bool meant)
+/* What is off stays off altogether. A signal that the user has named is taken
+ * all the same: it would end the program. */
+static void settle_kinds(struct settings *s)
 {
 	if (s->heap_rate == 0)
 		s->profiles &= ~PROFILE_HEAP_FAMILY;
-	if (!meant) {
-		s->profiles = 0;
-		s->dump_signal_named = 0;
-		s->toggle_signal = 0;
-	}
-	if (s->profiles == 0) {
+	if (!(s->profiles & PROFILE_HEAP_FAMILY) && !s->dump_signal_named)
+		s->dump_signal = 0;
+	if (s->profiles == 0)
 		s->interval_s = 0;
-		if (!s->dump_signal_named)
-			s->dump_signal = 0;
-	}
 }
 
 void config_resolve(struct settings *ret, config_bad_fn *bad, void *arg)
@@ -349,8 +333,42 @@ void config_resolve(struct settings *ret, config_bad_fn *bad, void *arg)
 	for (size_t i = 0; i < config_count; i++)
 		read_variable(&config_table[i], ret, &complaints);
 	settle_signals(ret, &complaints);
-	settle_kinds(ret, is_meant());
+	settle_kinds(ret);
 	read_status(ret);
+}
+
+/* By the name of its file or by the one it was started under: awk is mawk. */
+static PP_NORMAL bool is_meant(void)
+{
+	const char *glob = given(find("PPROFC_PROGRAM"));
+	const char *typed = program_invocation_short_name;
+
+	if (!glob)
+		return true;
+	program_look();
+	if (fnmatch(glob, program_name(), 0) == 0 ||
+		fnmatch(glob, typed, 0) == 0)
+		return true;
+	if (str_eq(program_name(), typed))
+		log_status(CONFIG_NOT_MEANT "%s", typed);
+	else
+		log_status(CONFIG_NOT_MEANT "%s, started as %s", program_name(),
+			typed);
+	return false;
+}
+
+/* A program that is not meant, or that runs with more rights than its user
+ * (then the environment is not to be trusted, and files of ours would be
+ * written with these rights). */
+static void settle_program(struct settings *s)
+{
+	if (!getauxval(AT_SECURE) && is_meant())
+		return;
+	s->profiles = 0;
+	s->interval_s = 0;
+	s->dump_signal = 0;
+	s->dump_signal_named = 0;
+	s->toggle_signal = 0;
 }
 
 /* CPU timers fire at ticks only: a higher rate would be weight, not detail. */
@@ -376,6 +394,7 @@ void config_read(struct settings *ret, config_bad_fn *bad, void *arg)
 {
 	config_resolve(ret, bad, arg);
 	log_open(ret);
+	settle_program(ret);
 	cap_cpu_rate(ret);
 }
 

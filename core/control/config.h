@@ -39,6 +39,9 @@ extern const struct config_variable config_table[]
 	__attribute__((visibility("hidden")));
 extern const size_t config_count __attribute__((visibility("hidden")));
 
+/* How the status file is told that a program is not meant. */
+#define CONFIG_NOT_MEANT "PPROFC_PROGRAM does not match "
+
 /* Receives one finished sentence per bad value, without prefix and newline. */
 typedef void config_bad_fn(const char *sentence, void *arg);
 
@@ -46,7 +49,7 @@ typedef void config_bad_fn(const char *sentence, void *arg);
  * Fill *ret from the environment (secure_getenv). Bad values are reported and
  * replaced by their defaults. Paths are made absolute. The names of program and
  * host are left to the session. Also decides whether this program is meant at
- * all (PPROFC_PROGRAM): if not, nothing is on in *ret.
+ * all (PPROFC_PROGRAM): if not, nothing is on in *ret; log_status() says so.
  *
  * Only the first process complains: the first bad entry of environ is replaced
  * by PPROFC_COMPLAINED=1, in place (nothing is allocated, the array stays where
@@ -56,7 +59,8 @@ typedef void config_bad_fn(const char *sentence, void *arg);
  */
 void config_read(struct settings *ret, config_bad_fn *bad, void *arg) PP_NORMAL;
 
-/* The same for a process that is not the one to be profiled: writes no log. */
+/* The same for a process that is not the one to be profiled: writes no log, and
+ * is always meant. */
 void config_resolve(
 	struct settings *ret, config_bad_fn *bad, void *arg) PP_NORMAL;
 

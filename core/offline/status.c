@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "say.h"
 #include "status.h"
 
@@ -30,10 +31,16 @@ struct problem {
 	long pid; /* of the first */
 };
 
+struct problems {
+	struct problem *of;
+	unsigned count;
+};
+
 struct summary {
 	struct written *files;
-	struct problem *problems;
-	unsigned file_count, problem_count;
+	unsigned file_count;
+	struct problems problems;
+	struct problems not_meant; /* counts when there is no profile */
 };
 
 int status_create(struct status_file *ret)
@@ -138,17 +145,22 @@ static void add_file(struct summary *s, const struct written *w)
 	s->file_count++;
 }
 
-static void add_problem(struct summary *s, const char *text, long pid)
+static void add_problem(struct problems *to, const char *text, long pid)
 {
-	for (unsigned i = 0; i < s->problem_count; i++) {
-		if (strcmp(s->problems[i].text, text) == 0) {
-			s->problems[i].processes++;
+	for (unsigned i = 0; i < to->count; i++) {
+		if (strcmp(to->of[i].text, text) == 0) {
+			to->of[i].processes++;
 			return;
 		}
 	}
-	s->problems = grow(s->problems, s->problem_count, sizeof(*s->problems));
-	s->problems[s->problem_count++] = (struct problem){ copy_string(text),
-		1, pid };
+	to->of = grow(to->of, to->count, sizeof(*to->of));
+	to->of[to->count++] = (struct problem){ copy_string(text), 1, pid };
+}
+
+static bool says_not_meant(const char *text)
+{
+	return strncmp(text, CONFIG_NOT_MEANT, sizeof(CONFIG_NOT_MEANT) - 1) ==
+	       0;
 }
 
 static void add_line(struct summary *s, char *line)
@@ -165,7 +177,8 @@ static void add_line(struct summary *s, char *line)
 	if (parse_written(line, &w))
 		add_file(s, &w);
 	else if (*line)
-		add_problem(s, line, pid);
+		add_problem(says_not_meant(line) ? &s->not_meant : &s->problems,
+			line, pid);
 }
 
 static void read_lines(const struct status_file *f, struct summary *s)
@@ -258,12 +271,12 @@ static void say_files(struct summary *s)
 			s->file_count - shown);
 }
 
-static void say_problems(const struct summary *s)
+static void say_problems(const struct problems *all)
 {
-	unsigned shown = PP_MIN(s->problem_count, SHOWN_PROBLEMS);
+	unsigned shown = PP_MIN(all->count, SHOWN_PROBLEMS);
 
 	for (unsigned i = 0; i < shown; i++) {
-		const struct problem *p = &s->problems[i];
+		const struct problem *p = &all->of[i];
 		char text[1024];
 
 		append_reason(p->text, text, sizeof(text));
@@ -273,8 +286,15 @@ static void say_problems(const struct summary *s)
 		else
 			say("process %ld: %s", p->pid, text);
 	}
-	if (shown < s->problem_count)
-		say("and %u other messages", s->problem_count - shown);
+	if (shown < all->count)
+		say("and %u other messages", all->count - shown);
+}
+
+static void problems_free(struct problems *all)
+{
+	for (unsigned i = 0; i < all->count; i++)
+		free(all->of[i].text);
+	free(all->of);
 }
 
 static void summary_free(struct summary *s)
@@ -283,10 +303,9 @@ static void summary_free(struct summary *s)
 		free(s->files[i].path);
 		free(s->files[i].kind);
 	}
-	for (unsigned i = 0; i < s->problem_count; i++)
-		free(s->problems[i].text);
 	free(s->files);
-	free(s->problems);
+	problems_free(&s->problems);
+	problems_free(&s->not_meant);
 }
 
 struct status_counts status_report(const struct status_file *f)
@@ -296,9 +315,12 @@ struct status_counts status_report(const struct status_file *f)
 
 	read_lines(f, &s);
 	say_files(&s);
-	say_problems(&s);
+	say_problems(&s.problems);
+	if (s.file_count == 0)
+		say_problems(&s.not_meant);
 	say_how_to_open(&s);
-	counts = (struct status_counts){ s.file_count, s.problem_count };
+	counts = (struct status_counts){ s.file_count,
+		s.problems.count + s.not_meant.count };
 	summary_free(&s);
 	return counts;
 }

@@ -3,7 +3,8 @@
  * (PPROFC_STATUS), and the summary made of it.
  *
  * Lines are those of core/base/log.h. "pprofc[PID]: wrote PATH (KIND, N
- * samples)" names a profile; any other text is something that went wrong.
+ * samples)" names a profile; any other text is something that went wrong, or
+ * why a program was not profiled.
  */
 #ifndef STATUS_H
 #define STATUS_H

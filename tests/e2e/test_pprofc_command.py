@@ -293,6 +293,34 @@ def nothing_is_left_in_tmp():
             expect_equal(list(scratch.iterdir()), [], f"left by {argv}")
 
 
+@case
+def program_is_matched_by_its_file_and_by_the_typed_name():
+    with lib.Directory() as scratch:
+        alias = scratch / "alias"
+        alias.symlink_to(lib.target("cpu_split"))
+        for glob in ("alias", "cpu_s*"):
+            done = pprofc("run", f"--program={glob}", f"-o{scratch}/out/",
+                          alias, 1, 100, 1, library=None)
+            expect(b"wrote " in done.stderr, f"{glob}: {done.stderr}")
+            expect(b"does not match" not in done.stderr, f"{done.stderr}")
+        done = pprofc("run", "--program=other", alias, 1, 1, 1, library=None)
+        lines = text(done.stderr).splitlines()
+        expect(len(lines) == 2 and lines[0].endswith(
+            ": PPROFC_PROGRAM does not match cpu_split, started as alias"),
+            f"says {lines}")
+        expect_equal(lines[1], "pprofc: no profile was written", "last line")
+
+
+@case
+def other_programs_are_not_mentioned_beside_a_profile():
+    with lib.Directory() as scratch:
+        done = pprofc(
+            "run", "--program=cpu_split", f"-o{scratch}/", "sh", "-c",
+            f"{lib.target('cpu_split')} 1 100 1; true", library=None)
+        expect(b"wrote " in done.stderr, f"says {done.stderr}")
+        expect(b"does not match" not in done.stderr, f"says {done.stderr}")
+
+
 # --- signals -------------------------------------------------------------
 
 # Says which signals it gets, and ends with status 6 after SIGTERM.

@@ -4,6 +4,7 @@
  */
 #include "pp.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,6 +337,71 @@ TEST(program_pattern_decides_who_is_meant)
 	CHECK_EQ(got.interval_s, 0);
 }
 
+/* The first line of a file; "" when there is none. */
+static const char *line_in(const char *path)
+{
+	static char line[256];
+	FILE *in = fopen(path, "r");
+
+	line[0] = '\0';
+	if (in && !fgets(line, sizeof(line), in))
+		line[0] = '\0';
+	if (in)
+		(void)fclose(in);
+	return line;
+}
+
+TEST(program_pattern_takes_the_typed_name_and_says_why_not)
+{
+	char *name = program_invocation_short_name;
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/status", scratch);
+	program_invocation_short_name = (char *)(uintptr_t) "typed";
+	READ("PPROFC_PROGRAM", "ty*", "PPROFC_STATUS", path);
+	CHECK(got.profiles != 0);
+	CHECK(strcmp(line_in(path), "") == 0);
+	READ("PPROFC_PROGRAM", "test_config", "PPROFC_STATUS", path);
+	CHECK(got.profiles != 0);
+	READ("PPROFC_PROGRAM", "other", "PPROFC_STATUS", path);
+	CHECK_EQ(got.profiles, 0);
+	CHECK(strstr(line_in(path), "]: PPROFC_PROGRAM does not match "
+				    "test_config, started as typed\n"));
+	program_invocation_short_name = name;
+	(void)unlink(path);
+}
+
+TEST(default_dump_signal_needs_a_heap_profile)
+{
+	READ("PPROFC_PROFILES", "cpu");
+	CHECK_EQ(got.dump_signal, 0);
+	READ("PPROFC_HEAP_RATE", "0");
+	CHECK_EQ(got.dump_signal, 0);
+	CHECK(got.profiles != 0);
+	READ("PPROFC_PROFILES", "cpu", "PPROFC_SIGNAL", "USR2");
+	CHECK_EQ(got.dump_signal, SIGUSR2);
+	READ("PPROFC_PROFILES", "heap_peak");
+	CHECK_EQ(got.dump_signal, SIGUSR2);
+}
+
+TEST(log_that_cannot_be_written_is_refused)
+{
+	char path[256];
+
+	CHECK(!accepts("PPROFC_LOG", "/nonexistent/x"));
+	CHECK(strstr(said[0], "cannot be opened for appending") != NULL);
+	READ("PPROFC_LOG", "/nonexistent/x");
+	CHECK_EQ(said_count, 1);
+	CHECK_EQ(got.log_place, LOG_NONE);
+	(void)snprintf(path, sizeof(path), "%s/log", scratch);
+	CHECK(accepts("PPROFC_LOG", path));
+	CHECK(access(path, F_OK) != 0); /* only looked at */
+	CHECK(accepts("PPROFC_LOG", "/dev/null"));
+	CHECK(accepts("PPROFC_LOG", "/dev/stderr"));
+	(void)snprintf(path, sizeof(path), "%s/log/below", scratch);
+	CHECK(!accepts("PPROFC_LOG", path));
+}
+
 TEST(rate_is_capped_at_the_tick)
 {
 	struct timespec tick;
@@ -439,6 +505,9 @@ int main(void)
 	RUN(words_are_exact);
 	RUN(session_and_log_take_words_or_paths);
 	RUN(program_pattern_decides_who_is_meant);
+	RUN(program_pattern_takes_the_typed_name_and_says_why_not);
+	RUN(default_dump_signal_needs_a_heap_profile);
+	RUN(log_that_cannot_be_written_is_refused);
 	RUN(rate_is_capped_at_the_tick);
 	RUN(bad_value_names_variable_value_and_what_is_accepted);
 	RUN(long_bad_value_still_fits_one_line);
