@@ -107,6 +107,26 @@ def off_means_no_handler():
                  "handlers")
     expect_equal(handlers(PPROFC_PROFILES="cpu", PPROFC_SIGNAL="none"),
                  ENDS | {TIMER}, "handlers")
+    for env in ({"PPROFC_PROFILES": "cpu"}, {"PPROFC_HEAP_RATE": 0}):
+        expect_equal(handlers(**env), ENDS | {TIMER}, f"handlers with {env}")
+
+
+@case
+def named_signal_without_a_heap_profile_is_answered():
+    with lib.Directory() as d:
+        log = d / "log"
+        process = lib.start(
+            [lib.target("signals"), "idle"], d, stdout=subprocess.PIPE,
+            env={"PPROFC_PROFILES": "cpu", "PPROFC_SIGNAL": "USR2",
+                 "PPROFC_LOG": log})
+        try:
+            process.stdout.readline()
+            process.send_signal(signal.SIGUSR2)
+            lib.wait_for(lambda: log.exists() and "no heap profile is being "
+                         "made" in log.read_text(), "a line in the log")
+            expect_equal(process.poll(), None, "status")
+        finally:
+            lib.end(process)
 
 
 @case
