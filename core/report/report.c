@@ -85,8 +85,9 @@ static int report(struct session *s, const struct report_request *request,
 	err = write_file(s, &snap, request, arena, out);
 	if (err)
 		return err;
-	log_line("wrote %s (%s, %u samples)", out->path,
-		profile_kind_names[request->kind], snap.count);
+	log_line("wrote %s (%s, %llu sample%s)", out->path,
+		profile_kind_names[request->kind],
+		(unsigned long long)snap.samples, snap.samples == 1 ? "" : "s");
 	if (ret_path && path_size)
 		(void)str_copy(ret_path, path_size, out->path);
 	return 0;

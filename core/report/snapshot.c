@@ -152,6 +152,13 @@ static bool any_value(const int64_t *v)
 	return v[0] || v[1] || v[2] || v[3];
 }
 
+/* What the user calls a sample, whatever it weighs. */
+static uint64_t samples_of(const struct row *row, const int64_t *values)
+{
+	return row->key.kind == ROW_CPU ? (uint64_t)values[0]
+					: row->heap.raw_objects;
+}
+
 static void copy_rows(struct session *s, const struct report_request *request,
 	const struct live_copy *live, uint32_t count, struct snapshot *snap)
 {
@@ -171,7 +178,10 @@ static void copy_rows(struct session *s, const struct report_request *request,
 			read_peak(s, row, to->values);
 		else
 			read_heap(row, live, id, to->values);
-		snap->count += any_value(to->values);
+		if (!any_value(to->values))
+			continue;
+		snap->count++;
+		snap->samples += samples_of(row, to->values);
 	}
 }
 

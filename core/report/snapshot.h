@@ -32,6 +32,7 @@ struct snapshot {
 	const struct session *session;
 	struct snapshot_row *rows; /* those with a value that is not zero */
 	uint32_t count;
+	uint64_t samples;   /* taken: CPU expiries, recorded allocations */
 	uint32_t undrained; /* records that could not be added yet */
 	uint64_t wall_ns;   /* what Profile.time_nanos says */
 	uint64_t duration_ns;

@@ -17,6 +17,7 @@
 
 #include "fmt.h"
 #include "live.h"
+#include "log.h"
 #include "modules.h"
 #include "profile.h"
 #include "report.h"
@@ -362,6 +363,57 @@ TEST(earlier_copy_of_in_use_is_what_is_written)
 	CHECK_EQ(report_write(s, &request, path, sizeof(path)), 0);
 	run(raw, path);
 	CHECK(has("          2        200          1        100: 1 "));
+	session_close(s);
+}
+
+/* The line of the log for one report. */
+static const char *line_of_log(struct session *s, enum profile_kind kind,
+	enum report_occasion occasion)
+{
+	static const struct settings nowhere;
+	static char line[4096];
+	char path[4096];
+	FILE *f;
+
+	(void)snprintf(s->settings.log_path, sizeof(s->settings.log_path),
+		"%s/log", dir);
+	(void)unlink(s->settings.log_path);
+	s->settings.log_place = LOG_FILE;
+	log_open(&s->settings);
+	CHECK_EQ(write_kind(s, kind, occasion, path), 0);
+	log_open(&nowhere);
+	f = fopen(s->settings.log_path, "r");
+	line[0] = '\0';
+	if (f && !fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	if (f)
+		(void)fclose(f);
+	return line;
+}
+
+TEST(log_says_how_many_samples_not_rows)
+{
+	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU) |
+					   PROFILE_BIT(PROFILE_HEAP));
+	struct session *s = make_session(&set);
+	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
+	uint32_t row = cpu_row(s, a, 1, "t", 0);
+
+	push_cpu(s, row, 1);
+	CHECK(strstr(line_of_log(s, PROFILE_CPU, REPORT_WINDOW),
+		" (cpu, 1 sample)\n"));
+	push_cpu(s, row, 5);
+	push_cpu(s, cpu_row(s, a, 1, "other", 0), 1);
+	CHECK(strstr(line_of_log(s, PROFILE_CPU, REPORT_WINDOW),
+		" (cpu, 6 samples)\n"));
+	CHECK(strstr(line_of_log(s, PROFILE_CPU, REPORT_EXIT),
+		" (cpu, 7 samples)\n"));
+	/* An allocation is one, however many objects it stands for. */
+	push_alloc(s, a, 1, 0x10000, 100, 40 * ROW_ONE);
+	push_alloc(s, a, 1, 0x20000, 100, 40 * ROW_ONE);
+	push_free(s, 0x10000);
+	CHECK(strstr(line_of_log(s, PROFILE_HEAP, REPORT_EXIT),
+		" (heap, 2 samples)\n"));
 	session_close(s);
 }
 
@@ -740,6 +792,7 @@ int main(void)
 	RUN(allocs_differs_from_heap_by_its_default_only);
 	RUN(heap_peak_is_the_moment_of_the_most_bytes);
 	RUN(earlier_copy_of_in_use_is_what_is_written);
+	RUN(log_says_how_many_samples_not_rows);
 	RUN(without_samples_no_file_is_made);
 	RUN(window_holds_what_came_since_the_last_one);
 	RUN(our_own_frames_are_not_shown);
