@@ -179,16 +179,24 @@ REAL_LIFE(STUB_LIFE)
 #define REAL_FIRST(result, name, params, args) .name = first_##name,
 struct real real = { REAL_LIST(REAL_FIRST) };
 
+/* A failing lookup leaves a message for dlerror(), which is not the host's. */
+static void *next_or_null(const char *name)
+{
+	void *p = real_next(name);
+
+	if (!p)
+		(void)dlerror();
+	return p;
+}
+
 void real_resolve_all(void)
 {
 #define RESOLVE(result, name, params, args) \
 	if (real.name == first_##name)      \
 		real.name = (result(*) params)must(#name);
 	REAL_LIST(RESOLVE)
-	/* Since glibc 2.34. A failing lookup leaves a message for dlerror(),
-	 * which is not the host's. */
-	real.execveat = (int (*)(int, const char *, char *const[],
-		char *const[], int))real_next("execveat");
-	if (!real.execveat)
-		(void)dlerror();
+#define OPTIONAL(name) real.name = (__typeof__(real.name))next_or_null(#name)
+	OPTIONAL(execveat);		      /* glibc 2.34 */
+	OPTIONAL(epoll_pwait2);		      /* 2.35 */
+	OPTIONAL(pthread_attr_setsigmask_np); /* 2.32 */
 }

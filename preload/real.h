@@ -17,9 +17,12 @@
 
 #include <dlfcn.h>
 #include <grp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "pp.h"
@@ -63,6 +66,36 @@
 		(how, set, old))                                               \
 	X(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), \
 		(how, set, old))                                               \
+	X(int, siginterrupt, (int sig, int interrupt), (sig, interrupt))       \
+	X(int, sighold, (int sig), (sig))                                      \
+	X(int, sigsuspend, (const sigset_t *set), (set))                       \
+	X(int, ppoll,                                                          \
+		(struct pollfd * fds, nfds_t n,                                \
+			const struct timespec *timeout, const sigset_t *set),  \
+		(fds, n, timeout, set))                                        \
+	X(int, __ppoll_chk,                                                    \
+		(struct pollfd * fds, nfds_t n,                                \
+			const struct timespec *timeout, const sigset_t *set,   \
+			size_t bytes),                                         \
+		(fds, n, timeout, set, bytes))                                 \
+	X(int, pselect,                                                        \
+		(int n, fd_set *r, fd_set *w, fd_set *e,                       \
+			const struct timespec *timeout, const sigset_t *set),  \
+		(n, r, w, e, timeout, set))                                    \
+	X(int, epoll_pwait,                                                    \
+		(int fd, struct epoll_event *events, int most, int timeout,    \
+			const sigset_t *set),                                  \
+		(fd, events, most, timeout, set))                              \
+	X(int, sigwait, (const sigset_t *set, int *ret_sig), (set, ret_sig))   \
+	X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *ret_info),        \
+		(set, ret_info))                                               \
+	X(int, sigtimedwait,                                                   \
+		(const sigset_t *set, siginfo_t *ret_info,                     \
+			const struct timespec *timeout),                       \
+		(set, ret_info, timeout))                                      \
+	X(int, signalfd, (int fd, const sigset_t *set, int flags),             \
+		(fd, set, flags))                                              \
+	X(int, sigpending, (sigset_t * ret_set), (ret_set))                    \
 	X(void, _exit, (int status), (status))                                 \
 	X(void, _Exit, (int status), (status))                                 \
 	X(int, execve,                                                         \
@@ -110,6 +143,10 @@ struct real {
 	 * there is none. */
 	int (*execveat)(int dir, const char *path, char *const argv[],
 		char *const envp[], int flags);
+	int (*epoll_pwait2)(int fd, struct epoll_event *events, int most,
+		const struct timespec *timeout, const sigset_t *set);
+	int (*pthread_attr_setsigmask_np)(
+		pthread_attr_t *attr, const sigset_t *set);
 };
 
 extern struct real real __attribute__((visibility("hidden")));

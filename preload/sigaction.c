@@ -1,5 +1,5 @@
 /*
- * sigaction.c - dispositions and masks as the host shall see them.
+ * sigaction.c - dispositions as the host shall see them.
  *
  * A signal we use has our handler in the kernel exactly while the host has it
  * at its default action, and the host is told so: it reads SIG_DFL. Whatever
@@ -7,8 +7,8 @@
  * no second table of handlers to keep in step: "our handler" in the kernel and
  * "default" in the host's eyes are one state.
  *
- * Masks differ in two ways. The timers' signal never gets blocked: its bit is
- * dropped, as libc does for its own two. But a handler that runs on an
+ * A handler's mask differs in two ways. The timers' signal never gets blocked
+ * (see masks.c). But a handler that runs on an
  * alternate stack has the signals that ask us for something in its mask: the
  * kernel's frames of two signals do not fit into 8 KiB, which is what such
  * stacks have. What the host reads back are its own masks.
@@ -43,17 +43,10 @@ static struct {
 
 /* --- masks ---------------------------------------------------------------- */
 
-static uint64_t timer_bit(void)
-{
-	int sig = signal_of_timers();
-
-	return sig ? SYS_SIG_BIT(sig) : 0;
-}
-
 /* The mask that the kernel gets for a handler. */
 static uint64_t kernel_mask(uint64_t host, const struct sigaction *act)
 {
-	host &= ~timer_bit();
+	host &= ~signal_timer_bit();
 	if ((act->sa_flags & SA_ONSTACK) && act->sa_handler != SIG_DFL &&
 		act->sa_handler != SIG_IGN)
 		host |= signal_askers();
@@ -212,31 +205,23 @@ PP_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 	return after(sig, handler, real.sigset(sig, handler));
 }
 
-/* --- the thread's mask ---------------------------------------------------- */
-
-static bool blocks_timers(int how, const sigset_t *set)
+/*
+ * libc's own reads the disposition, changes a flag and sets it again, and keeps
+ * the wish for signal(). Ours in the kernel stays as it is; the flag is noted.
+ */
+PP_EXPORT int siginterrupt(int sig, int interrupt)
 {
-	return set && how != SIG_UNBLOCK && (set->__val[0] & timer_bit());
-}
+	int ret = real.siginterrupt(sig, interrupt);
+	struct sigaction now;
 
-PP_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
-{
-	sigset_t without;
-
-	if (!blocks_timers(how, set))
-		return real.sigprocmask(how, set, old);
-	without = *set;
-	without.__val[0] &= ~timer_bit();
-	return real.sigprocmask(how, &without, old);
-}
-
-PP_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
-{
-	sigset_t without;
-
-	if (!blocks_timers(how, set))
-		return real.pthread_sigmask(how, set, old);
-	without = *set;
-	without.__val[0] &= ~timer_bit();
-	return real.pthread_sigmask(how, &without, old);
+	if (ret != 0 || !signal_use(sig) || !lifecycle_is_ours() ||
+		real.sigaction(sig, NULL, &now) != 0 ||
+		!signal_is_ours(now.sa_handler))
+		return ret;
+	(void)signal_install(sig, NULL);
+	if (interrupt)
+		atomic_fetch_and(&given[sig].flags, ~SA_RESTART);
+	else
+		atomic_fetch_or(&given[sig].flags, SA_RESTART);
+	return ret;
 }

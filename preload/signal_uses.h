@@ -1,6 +1,7 @@
 /*
  * signal_uses.h - what we use which signal for: between signals.c, which has
- * the handlers, and sigaction.c, which keeps up appearances. Context: PP_ANY.
+ * the handlers, and sigaction.c and masks.c, which keep up appearances.
+ * Context: PP_ANY.
  */
 #ifndef SIGNAL_USES_H
 #define SIGNAL_USES_H
@@ -8,6 +9,7 @@
 #include <signal.h>
 
 #include "pp.h"
+#include "sys.h"
 
 #define SIGNALS 65
 
@@ -17,6 +19,14 @@ typedef void signal_handler_fn(int sig, siginfo_t *info, void *context);
 signal_handler_fn *signal_use(int sig) PP_ANY;
 /* The timers' signal; 0 = none. */
 int signal_of_timers(void) PP_ANY;
+
+static inline PP_ANY uint64_t signal_timer_bit(void)
+{
+	int sig = signal_of_timers();
+
+	return sig ? SYS_SIG_BIT(sig) : 0;
+}
+
 /* Signals that ask for something and may come at any time: bits of a mask. */
 uint64_t signal_askers(void) PP_ANY;
 /* Is this, as sa_handler or sa_sigaction, one of our handlers? */
