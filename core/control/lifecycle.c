@@ -147,6 +147,8 @@ void lifecycle_finish(void)
 
 void lifecycle_exec_begin(void)
 {
+	if (lifecycle_is_ours())
+		reports_before_exec();
 	lifecycle_finish();
 }
 

@@ -3,6 +3,7 @@
  */
 #include "pp.h"
 
+#include "helper.h"
 #include "lock.h"
 #include "log.h"
 #include "output.h"
@@ -13,6 +14,7 @@
 #include "timers.h"
 
 static struct lock lock;
+static _Atomic bool process_goes_on;
 
 /* Names of the files of the last REPORT_EXIT set; "" = none. Under the lock. */
 static PP_BIG char exit_paths[PROFILE_KINDS][SETTINGS_PATH_MAX + 64];
@@ -70,6 +72,15 @@ static void write_set(void *arg)
 		say_losses(s);
 }
 
+/* Reading the symbols of its executable would cost the process the record locks
+ * it has on it, which outlive even an exec: helper.c. At an end that is one
+ * there is nothing to lose, and no thread to be had in a sandbox. */
+static void write_apart(struct set *set)
+{
+	if (!atomic_load(&process_goes_on) || helper_call(write_set, set) != 0)
+		own_stack_run(write_set, set);
+}
+
 void reports_write(uint32_t kinds, enum report_occasion occasion,
 	const struct live_copy *live)
 {
@@ -84,14 +95,20 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 		return;
 	sys_block_signals(&old);
 	if (lock_take_for(&lock, REPORTS_PATIENCE_NS)) {
-		own_stack_run(write_set, &set);
+		write_apart(&set);
 		lock_drop(&lock);
 	}
 	sys_restore_signals(&old);
 }
 
+void reports_before_exec(void)
+{
+	atomic_store(&process_goes_on, true);
+}
+
 void reports_withdraw(void)
 {
+	atomic_store(&process_goes_on, false);
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++) {
 		if (exit_paths[kind][0])
 			(void)sys_unlink(exit_paths[kind]);
@@ -102,6 +119,7 @@ void reports_withdraw(void)
 void reports_reset(void)
 {
 	atomic_store(&lock.word, 0);
+	atomic_store(&process_goes_on, false);
 	for (unsigned i = 0; i < STAT_COUNT; i++)
 		said[i] = 0;
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)

@@ -16,6 +16,10 @@
 void reports_write(uint32_t kinds, enum report_occasion occasion,
 	const struct live_copy *live) PP_ANY;
 
+/* The next REPORT_EXIT set is for an exec: the process goes on, as itself or as
+ * another program. */
+void reports_before_exec(void) PP_ANY;
+
 /* Delete the files that the last REPORT_EXIT set made: an exec that failed. */
 void reports_withdraw(void) PP_ANY;
 

@@ -5,9 +5,12 @@ Descriptors, files and record locks stay as without us, and no write of ours
 raises a signal.
 """
 
+import fcntl
 import os
 import resource
+import shutil
 import signal
+import struct
 import subprocess
 
 import lib
@@ -108,6 +111,110 @@ def log_goes_to_the_first_stderr_only():
                 stderr=stderr)
         expect_equal(status, 0, "status of fd_host")
         expect_equal(second.read_bytes(), b"", "the host's own file")
+
+
+# --- the host's table ---------------------------------------------------------
+
+
+def lowest_free(directory, *tracer):
+    name = directory / "profiles" / "dump.heap.1.pb.gz"
+    return run_host(
+        directory,
+        {"PPROFC_OUTPUT": directory / "profiles" / "dump.heap.%n.pb.gz",
+         "PPROFC_PROFILES": "heap", "PPROFC_PROGRAM": "fd_host"},
+        [*tracer, lib.target("fd_host"), "lowest_free", name])
+
+
+@case
+def lowest_free_descriptor_is_the_hosts_while_a_dump_runs():
+    with lib.Directory() as d:
+        status, out = lowest_free(d)
+        expect_equal((status, out), (0, b"written right\n"), "fd_host")
+
+
+def injecting(directory, *faults):
+    """strace that makes system calls fail or last."""
+    argv = [lib.command("strace", "strace"), "-f", "--seccomp-bpf", "-q",
+            "-o", directory / "trace",
+            "-e", "trace=" + ",".join(f.partition(":")[0] for f in faults)]
+    for fault in faults:
+        argv += ["-e", "inject=" + fault]
+    return argv
+
+
+@case
+def lowest_free_descriptor_is_the_hosts_on_an_old_kernel():
+    with lib.Directory() as d:
+        status, out = lowest_free(
+            d, *injecting(d, "close_range:error=ENOSYS"))
+        expect_equal((status, out), (0, b"written right\n"), "fd_host")
+        expect(b"INJECTED" in (d / "trace").read_bytes(), "nothing injected")
+
+
+@case
+def refused_descriptor_table_still_gives_a_profile():
+    with lib.Directory() as d:
+        status, out = lowest_free(d, *injecting(
+            d, "close_range:error=EPERM", "unshare:error=EPERM"))
+        expect_equal((status, out[:7]), (0, b"written"), "fd_host")
+        expect(b"INJECTED" in (d / "trace").read_bytes(), "nothing injected")
+
+
+def is_locked(path):
+    """Does another process hold a record lock on the file?"""
+    layout = "hhqqi4x"
+    with open(path, "rb") as f:
+        asked = struct.pack(layout, fcntl.F_WRLCK, 0, 0, 0, 0)
+        told = fcntl.fcntl(f, fcntl.F_GETLK, asked)
+    return struct.unpack(layout, told)[0] != fcntl.F_UNLCK
+
+
+def lock_survives(env, dump=None, junk=None):
+    """Runs fd_host locks_itself; dump(process, directory) makes a report."""
+    with lib.Directory() as d:
+        program = d / "locker"
+        shutil.copy(lib.target("fd_host"), program)
+        if junk:
+            (d / junk).write_bytes(b"\0no program")
+            (d / junk).chmod(0o755)
+        process = lib.start(
+            [program, "locks_itself", *([d / junk] if junk else [])], d, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env={"PPROFC_HEAP_RATE": 1, **env})
+        try:
+            expect_equal(process.stdout.readline(), b"ready\n", "first line")
+            if dump:
+                expect(is_locked(program), "no lock before the dump")
+                dump(process, d)
+            expect(is_locked(program), "the record lock is gone")
+            process.stdin.close()
+            expect_equal(process.wait(30), 0, "status")
+            expect(lib.profiles(d, "heap"), "no heap profile")
+        finally:
+            lib.end(process)
+            process.stdin.close()
+            process.stdout.close()
+
+
+@case
+def record_lock_on_the_program_survives_a_dump():
+    def dump(process, directory):
+        process.send_signal(signal.SIGUSR2)
+        lib.wait_for(lambda: lib.profiles(directory, "heap"), "dump")
+
+    lock_survives({"PPROFC_PROFILES": "heap"}, dump)
+
+
+@case
+def record_lock_on_the_program_survives_an_interval():
+    def wait(process, directory):
+        lib.wait_for(lambda: lib.profiles(directory, "heap"), "profile")
+
+    lock_survives({"PPROFC_PROFILES": "heap", "PPROFC_INTERVAL": 1}, wait)
+
+
+@case
+def record_lock_on_the_program_survives_a_failing_exec():
+    lock_survives({}, junk="junk")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
  * fd_host WHAT [FILE]
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,46 @@ static int moves_stderr(const char *file)
 	return 0;
 }
 
+/* With one thread, the lowest free number is no matter of luck: daemons and
+ * shells rely on it. Meanwhile a profile is written, whose name is FILE. */
+static int lowest_free(const char *file)
+{
+	long wrong = 0, rounds = 0;
+
+	make_objects(20000);
+	close(0);
+	kill(getpid(), SIGUSR2);
+	while (access(file, F_OK) != 0 && rounds < 50000000) {
+		int fd = open("/", O_RDONLY);
+
+		wrong += fd != 0;
+		rounds++;
+		close(fd);
+	}
+	printf("%s %s\n", access(file, F_OK) == 0 ? "written" : "not written",
+		wrong ? "wrong" : "right");
+	return 0;
+}
+
+/* "Only one instance": a record lock on the program itself. */
+static int locks_itself(const char *failing_exec)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int fd = open("/proc/self/exe", O_RDONLY);
+	char c;
+
+	make_objects(2000);
+	if (fcntl(fd, F_SETLK, &lock) != 0)
+		return 1;
+	if (*failing_exec)
+		execl(failing_exec, failing_exec, NULL);
+	puts("ready");
+	fflush(stdout);
+	while (read(0, &c, 1) > 0)
+		;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -38,6 +79,10 @@ int main(int argc, char **argv)
 
 	if (strcmp(what, "moves_stderr") == 0)
 		return moves_stderr(file);
+	if (strcmp(what, "lowest_free") == 0)
+		return lowest_free(file);
+	if (strcmp(what, "locks_itself") == 0)
+		return locks_itself(file);
 	fprintf(stderr, "fd_host: unknown: %s\n", what);
 	return 2;
 }
