@@ -9,6 +9,7 @@
 #include "pp.h"
 
 #include <stdatomic.h>
+#include <ucontext.h>
 
 #include "lifecycle.h"
 #include "log.h"
@@ -46,42 +47,61 @@ struct kernel_sigaction {
 	sys_sigset mask;
 };
 
-/* Let the signal have its default action, as if we had never been there: with
- * the same siginfo, so that a tracer or core dump shows its true sender. */
-static void default_action(int sig, siginfo_t *info)
+/* Will the same fault come again when the handler returns? */
+static bool happens_again(int sig, const siginfo_t *info)
 {
-	static const struct kernel_sigaction by_default;
-	sys_sigset bit = SYS_SIG_BIT(sig);
-
-	(void)sys_call4(SYS_rt_sigaction, sig, &by_default, NULL, sizeof(bit));
-	(void)sys_call4(
-		SYS_rt_tgsigqueueinfo, sys_getpid(), sys_gettid(), sig, info);
-	(void)sys_sigmask(SIG_UNBLOCK, &bit, NULL);
+	if (info->si_code <= 0 || info->si_code == SI_KERNEL)
+		return false;
+	return sig == SIGSEGV || sig == SIGILL || sig == SIGFPE ||
+	       (sig == SIGBUS && info->si_code != BUS_MCEERR_AO);
 }
 
+/*
+ * Let the signal have its default action as if we had never been there, on
+ * return from the handler: there a core dump finds the program where it was. A
+ * fault happens again; any other signal is sent again with the same siginfo,
+ * which is what a tracer or a core dump shows.
+ */
+static void default_action(int sig, siginfo_t *info, void *context)
+{
+	static const struct kernel_sigaction by_default;
+	ucontext_t *uc = context;
+	int pid = sys_getpid(), tid = sys_gettid();
+
+	(void)sys_call4(
+		SYS_rt_sigaction, sig, &by_default, NULL, sizeof(sys_sigset));
+	if (happens_again(sig, info))
+		return;
+	if (sys_call4(SYS_rt_tgsigqueueinfo, pid, tid, sig, info) != 0)
+		(void)sys_call3(SYS_tgkill, pid, tid, sig);
+	/* It came in spite of the mask that is restored: in a sigsuspend. */
+	uc->uc_sigmask.__val[0] &= ~SYS_SIG_BIT(sig);
+}
+
+/*
+ * All signals are blocked meanwhile: the kernel ends the program at once when
+ * the report itself faults, and other threads' signals wait in lifecycle_die.
+ */
 static void on_end(int sig, siginfo_t *info, void *context)
 {
-	(void)context;
-	lifecycle_finish();
-	default_action(sig, info);
+	lifecycle_die();
+	default_action(sig, info, context);
 }
 
 static void on_dump(int sig, siginfo_t *info, void *context)
 {
-	(void)context;
 	if (lifecycle_is_ours())
 		reporter_request(REPORTER_DUMP);
 	else
-		default_action(sig, info);
+		default_action(sig, info, context);
 }
 
 static void on_toggle(int sig, siginfo_t *info, void *context)
 {
-	(void)context;
 	if (lifecycle_is_ours())
 		reporter_request(REPORTER_TOGGLE);
 	else
-		default_action(sig, info);
+		default_action(sig, info, context);
 }
 
 bool signal_is_ours(sighandler_t handler)
@@ -204,6 +224,12 @@ static void take_over(int sig, signal_handler_fn *handler)
 		signal_claimed(sig);
 }
 
+/* Not here: SIGPROF, which is nobody's but the host's; SIGIO, SIGPWR, SIGSTKFLT
+ * and the real-time signals, by which no program means to end. */
+static const uint8_t ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT,
+	SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPIPE, SIGXCPU, SIGXFSZ,
+	SIGTRAP, SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+
 void signal_hooks_start(void)
 {
 	take_over(process.settings.dump_signal, on_dump);
@@ -211,7 +237,6 @@ void signal_hooks_start(void)
 	/* Nothing ends process 1 by default. */
 	if (process.settings.profiles == 0 || process.pid == 1)
 		return;
-	take_over(SIGTERM, on_end);
-	take_over(SIGINT, on_end);
-	take_over(SIGHUP, on_end);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		take_over(ends[i], on_end);
 }

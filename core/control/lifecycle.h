@@ -22,8 +22,12 @@ void lifecycle_start(int timer_signal) PP_NORMAL;
 void lifecycle_copy_live(void) PP_ANY;
 
 /* Write the final profiles, once; whoever comes second waits for the first, two
- * seconds at most. From exit, _exit, quick_exit, a fatal signal. */
+ * seconds at most. From exit, _exit, quick_exit. */
 void lifecycle_finish(void) PP_ANY;
+
+/* The same before a signal ends this process: who comes second waits for that,
+ * or an exit would get ahead of the signal and give another status. */
+void lifecycle_die(void) PP_ANY;
 
 /* exec replaces this image: the same. When it failed, go on as if nothing had
  * been written. */

@@ -95,7 +95,9 @@ def handlers(**env):
             lib.end(process)
 
 
-ENDS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+ENDS = {getattr(signal, "SIG" + name) for name in (
+    "TERM INT HUP QUIT ABRT USR1 USR2 ALRM VTALRM XCPU XFSZ TRAP SYS SEGV BUS "
+    "FPE ILL PIPE").split()}
 
 
 @case
