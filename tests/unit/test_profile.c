@@ -399,6 +399,8 @@ TEST(log_says_how_many_samples_not_rows)
 	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
 	uint32_t row = cpu_row(s, a, 1, "t", 0);
 
+	(void)snprintf(s->settings.output, sizeof(s->settings.output),
+		"%s/samples.%%k.pb.gz", dir);
 	push_cpu(s, row, 1);
 	CHECK(strstr(line_of_log(s, PROFILE_CPU, REPORT_WINDOW),
 		" (cpu, 1 sample)\n"));
