@@ -20,7 +20,8 @@
 #include "timers.h"
 #include "window.h"
 
-enum phase { RUNNING, FINISHING, FINISHED };
+/* DYING: finished, and a signal is about to end the process. */
+enum phase { RUNNING, FINISHING, FINISHED, DYING };
 
 static _Atomic uint32_t phase;
 static const struct live_copy *live_at_exit;
@@ -117,17 +118,18 @@ static void finish(void)
 static void wait_until_finished(void)
 {
 	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + REPORTS_PATIENCE_NS;
+	uint32_t now_in;
 	uint64_t now;
 
-	while (atomic_load(&phase) == FINISHING) {
+	while ((now_in = atomic_load(&phase)) == FINISHING || now_in == DYING) {
 		now = sys_clock_ns(CLOCK_MONOTONIC);
 		if (now >= end)
 			return;
-		futex_wait(&phase, FINISHING, end - now);
+		futex_wait(&phase, now_in, end - now);
 	}
 }
 
-void lifecycle_finish(void)
+static void finish_into(enum phase after)
 {
 	uint32_t running = RUNNING;
 	sys_sigset old;
@@ -140,9 +142,19 @@ void lifecycle_finish(void)
 	}
 	sys_block_signals(&old);
 	finish();
-	atomic_store(&phase, FINISHED);
+	atomic_store(&phase, after);
 	futex_wake_all(&phase);
 	sys_restore_signals(&old);
+}
+
+void lifecycle_finish(void)
+{
+	finish_into(FINISHED);
+}
+
+void lifecycle_die(void)
+{
+	finish_into(DYING);
 }
 
 void lifecycle_exec_begin(void)
