@@ -36,7 +36,7 @@ size_t program_read_link(const char *link, char *buf, size_t size)
 void program_look(void)
 {
 	if (!path[0] &&
-		!program_read_link("/proc/self/exe", path, sizeof(path)))
+		!program_read_link("/proc/thread-self/exe", path, sizeof(path)))
 		path[0] = '\0';
 }
 

@@ -151,9 +151,9 @@ static const char *mapped_path(
 {
 	uint64_t lo = seg->start & ~(uint64_t)(PP_PAGE - 1);
 	uint64_t hi = pp_round_up(seg->limit, PP_PAGE);
-	char link[64];
+	char link[80];
 
-	(void)fmt(link, sizeof(link), "/proc/self/map_files/%lx-%lx",
+	(void)fmt(link, sizeof(link), "/proc/thread-self/map_files/%lx-%lx",
 		(unsigned long)lo, (unsigned long)hi);
 	if (program_read_link(link, buf, size) && buf[0] == '/')
 		return buf;

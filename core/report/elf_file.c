@@ -5,9 +5,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "elf_file.h"
+#include "safe_read.h"
 #include "sys.h"
 
 #define SECTIONS_MAX 65536u /* more are ignored */
@@ -16,11 +16,21 @@
 
 static long read_memory(uint64_t address, void *buf, size_t len)
 {
-	struct iovec to = { buf, len };
-	struct iovec from = { (void *)(uintptr_t)address, len };
+	struct safe_reader r;
+	size_t done = 0;
 
-	return sys_call6(
-		SYS_process_vm_readv, sys_getpid(), &to, 1, &from, 1, 0);
+	safe_read_init(&r);
+	while (done < len) {
+		unsigned skip = (address + done) % 8;
+		size_t n = PP_MIN(8u - skip, len - done);
+		uint64_t word;
+
+		if (!safe_read(&r, address + done - skip, &word))
+			break;
+		memcpy((char *)buf + done, (const char *)&word + skip, n);
+		done += n;
+	}
+	return done ? (long)done : -EFAULT;
 }
 
 long elf_read_some(const struct elf *e, uint64_t off, void *buf, size_t len)

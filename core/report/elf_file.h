@@ -3,9 +3,8 @@
  *
  * Files are read with pread, never mapped: one that shrinks meanwhile gives an
  * error here instead of SIGBUS. Every offset and count is checked against the
- * size seen at opening. The vdso is read out of our own memory, through a
- * system call that fails where a load would fault. 64-bit, this machine's byte
- * order.
+ * size seen at opening. The vdso is read out of our own memory, each page after
+ * a probe (safe_read.h). 64-bit, this machine's byte order.
  *
  * Owner: elf_close() gives the descriptor back. Context: PP_ANY.
  */

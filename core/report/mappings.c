@@ -72,7 +72,7 @@ static int write_main_from_file(const struct locations *l, struct encoder *e)
 	if (!*path)
 		return 0;
 	out.path = strings_add(l->strings, path, symbols_path_length(path));
-	if ((l->own_process && elf_open(&elf, "/proc/self/exe") == 0) ||
+	if ((l->own_process && elf_open(&elf, "/proc/thread-self/exe") == 0) ||
 		elf_open(&elf, path) == 0) {
 		out.build_id = hex_string(
 			l->strings, id, elf_build_id(&elf, id));

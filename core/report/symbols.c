@@ -89,7 +89,7 @@ static enum symbols_result open_module(
 		result = try_open(e, path, m);
 	}
 	if (result != SYMBOLS_READ && m->is_main && y->own_process &&
-		try_open(e, "/proc/self/exe", m) == SYMBOLS_READ)
+		try_open(e, "/proc/thread-self/exe", m) == SYMBOLS_READ)
 		result = SYMBOLS_READ;
 	return result;
 }

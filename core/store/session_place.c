@@ -250,7 +250,7 @@ void session_identify(struct session *s)
 	s->identity.uid = (uint32_t)sys_call0(SYS_getuid);
 	s->identity.start_ticks = read_start_ticks();
 	read_boot_id(s->identity.boot_id);
-	if (sys_stat("/proc/self/ns/pid", &st) == 0)
+	if (sys_stat("/proc/thread-self/ns/pid", &st) == 0)
 		s->identity.pidns_inode = st.st_ino;
 	s->start_wall_ns = sys_clock_ns(CLOCK_REALTIME);
 	s->start_mono_ns = sys_clock_ns(CLOCK_MONOTONIC);

@@ -42,6 +42,22 @@ def by_thread(profile):
 
 
 @case
+def main_leaves_and_nothing_loses_its_name():
+    """The process is a zombie in /proc by its own id, and alive by others."""
+    rusage, profile, _ = measure("main_leaves", hz=250)
+    expect_total(rusage, profile, hz=250)
+    expect(profile.path.name.startswith("threads."), f"{profile.path.name}")
+    for mapping in profile.mappings.values():
+        expect(mapping.path, f"a mapping without a path: {mapping}")
+    clock = [l for l in profile.locations.values()
+             if l.mapping and l.mapping.path == "[vdso]"]
+    expect(clock, f"nothing in the vdso: {profile.flat('cpu')}")
+    for location in clock:
+        expect("clock_gettime" in lib.name_of(location),
+               f"in the vdso: {lib.name_of(location)}")
+
+
+@case
 def c11_threads():
     rusage, profile, out = measure("c11")
     expect_equal(out, b"sum 20\n", "output")

@@ -310,6 +310,32 @@ static void small_stacks(void)
 		pthread_join(t[i], NULL);
 }
 
+/* --- the main thread leaves first ----------------------------------------- */
+
+static void *reads_the_clock(void *main_thread)
+{
+	struct timespec t;
+
+	pthread_join(*(pthread_t *)main_thread, NULL);
+	for (int i = 0; i < 50; i++) {
+		spin(2);
+		for (int n = 0; n < 100000; n++)
+			clock_gettime(CLOCK_MONOTONIC, &t);
+	}
+	say_rusage();
+	return NULL;
+}
+
+static void main_leaves(void)
+{
+	static pthread_t self;
+	pthread_t t;
+
+	self = pthread_self();
+	pthread_create(&t, NULL, reads_the_clock, &self);
+	pthread_exit(NULL);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -326,6 +352,7 @@ static const struct {
 	{ "no_timers", no_timers },
 	{ "alive_without_timers", alive_without_timers },
 	{ "small_stacks", small_stacks },
+	{ "main_leaves", main_leaves },
 };
 
 int main(int argc, char **argv)
