@@ -49,28 +49,45 @@ static inline int own_fd_close(struct own_fd *f)
 	return err;
 }
 
-/* Open whatever it is, never waiting for it. 0 or -errno. */
+/* Is this what the path names? Asked for files that are written to: what was
+ * opened by that name is ours, unless the number was taken from us at once. */
+static inline bool own_fd_has_name(
+	const struct own_fd *f, const char *path, int flags)
+{
+	int follow = flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+	struct stat st;
+
+	return sys_call4(SYS_newfstatat, AT_FDCWD, path, &st, follow) == 0 &&
+	       st.st_dev == f->dev && st.st_ino == f->ino;
+}
+
+/* Open whatever it is, never waiting for it. 0 or -errno; -EBADF if the host
+ * has taken the number: then nothing is closed. */
 static inline int own_fd_open_any(
 	struct own_fd *f, const char *path, int flags, int mode)
 {
 	struct stat st;
+	int fd = sys_open(path, flags | O_NONBLOCK | O_NOCTTY, mode);
 	int err;
 
 	own_fd_none(f);
-	f->fd = sys_open(path, flags | O_NONBLOCK | O_NOCTTY, mode);
-	if (f->fd < 0)
-		return f->fd;
-	err = sys_fstat(f->fd, &st);
-	if (err) {
-		own_fd_none(f); /* closed by the host: not ours to close */
+	if (fd < 0)
+		return fd;
+	err = sys_fstat(fd, &st);
+	if (err)
 		return err;
-	}
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
-	f->size = (uint64_t)st.st_size;
-	f->uid = st.st_uid;
-	f->mode = st.st_mode;
-	return 0;
+	*f = (struct own_fd){
+		.fd = fd,
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.uid = st.st_uid,
+		.mode = st.st_mode,
+	};
+	if (!(flags & O_CREAT) || own_fd_has_name(f, path, flags))
+		return 0;
+	own_fd_none(f);
+	return -EBADF;
 }
 
 /* Open a regular file; -EINVAL for anything else. */

@@ -101,9 +101,10 @@ static inline long sys_readlink(const char *path, char *buf, size_t n)
 	return sys_call3(SYS_readlink, path, buf, n);
 }
 
-static inline int sys_ftruncate(int fd, uint64_t size)
+/* By name: a descriptor may be another file by now. */
+static inline int sys_truncate(const char *path, uint64_t size)
 {
-	return (int)sys_call2(SYS_ftruncate, fd, size);
+	return (int)sys_call2(SYS_truncate, path, size);
 }
 
 /* NULL on failure; ret_err (may be NULL) gets -errno. */

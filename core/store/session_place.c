@@ -11,6 +11,7 @@
 
 #include "fmt.h"
 #include "log.h"
+#include "own_fd.h"
 #include "program.h"
 #include "session_place.h"
 #include "sys.h"
@@ -57,40 +58,67 @@ static void *map_space(uint64_t *cap, int flags, int fd)
 	return NULL;
 }
 
-static int create_file(const char *dir, char *path, size_t size)
+static int create_file(
+	const char *dir, struct own_fd *f, char *path, size_t size)
 {
 	uint64_t ticks = sys_clock_ns(CLOCK_BOOTTIME);
-	int fd = -EEXIST;
+	int err = -EEXIST;
 
-	for (int i = 0; i < 16 && fd == -EEXIST; i++) {
+	own_fd_none(f);
+	for (int i = 0; i < 16 && err == -EEXIST; i++) {
 		if (fmt(path, size, "%s/pprofc.%d.%lx.session", dir,
 			    sys_getpid(), ticks + (uint64_t)i) >= size)
-			return -ENAMETOOLONG;
-		fd = sys_open(
-			path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+			err = -ENAMETOOLONG;
+		else
+			err = own_fd_open(f, path,
+				O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	}
-	return fd;
+	if (err && err != -EBADF)
+		path[0] = '\0'; /* not ours, should it exist */
+	return err;
+}
+
+/*
+ * Another thread of the host may be closing all descriptors it finds and then
+ * opening files of its own. A number that means our file still after the
+ * mapping was made has meant it all the time; before that is known, nothing is
+ * stored, and the size is set by name.
+ */
+static int map_file(const struct own_fd *f, struct session_space *ret)
+{
+	ret->base = map_space(&ret->cap, MAP_SHARED, f->fd);
+	if (!own_fd_is_ours(f))
+		return -EBADF;
+	return ret->base ? sys_truncate(ret->path, ret->cap) : -ENOMEM;
+}
+
+static int try_space_in(const char *dir, const struct settings *settings,
+	struct session_space *ret)
+{
+	uint64_t file_limit = limit_of(RLIMIT_FSIZE);
+	struct own_fd f;
+	int err;
+
+	ret->cap = PP_MIN(wanted_cap(settings), file_limit & -PP_PAGE);
+	ret->anonymous = 0;
+	if (ret->cap < SMALLEST_CAP)
+		return -EFBIG; /* growing the file would raise SIGXFSZ */
+	err = create_file(dir, &f, ret->path, sizeof(ret->path));
+	if (!err)
+		err = map_file(&f, ret);
+	(void)own_fd_close(&f);
+	if (err)
+		session_release_space(ret);
+	return err;
 }
 
 static int space_in(const char *dir, const struct settings *settings,
 	struct session_space *ret)
 {
-	uint64_t file_limit = limit_of(RLIMIT_FSIZE);
-	uint64_t cap = PP_MIN(wanted_cap(settings), file_limit & -PP_PAGE);
-	int fd, err;
+	int err = -EBADF;
 
-	if (cap < SMALLEST_CAP)
-		return -EFBIG; /* growing the file would raise SIGXFSZ */
-	fd = create_file(dir, ret->path, sizeof(ret->path));
-	if (fd < 0)
-		return fd;
-	ret->base = map_space(&cap, MAP_SHARED, fd);
-	ret->cap = cap;
-	ret->anonymous = 0;
-	err = ret->base ? sys_ftruncate(fd, cap) : -ENOMEM;
-	(void)sys_close(fd);
-	if (err)
-		session_release_space(ret);
+	for (int i = 0; i < 3 && err == -EBADF; i++)
+		err = try_space_in(dir, settings, ret);
 	return err;
 }
 
@@ -175,13 +203,12 @@ void session_release_space(struct session_space *space)
 /* Read a small file of /proc; the terminated length, 0 on any error. */
 static size_t read_small(const char *path, char *buf, size_t size)
 {
-	int fd = sys_open(path, O_RDONLY, 0);
+	struct own_fd f;
 	long n = 0;
 
-	if (fd >= 0) {
-		n = sys_read(fd, buf, size - 1);
-		(void)sys_close(fd);
-	}
+	if (own_fd_open_any(&f, path, O_RDONLY, 0) == 0)
+		n = sys_read(f.fd, buf, size - 1);
+	(void)own_fd_close(&f);
 	buf[n > 0 ? n : 0] = '\0';
 	return n > 0 ? (size_t)n : 0;
 }

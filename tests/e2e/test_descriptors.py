@@ -217,5 +217,35 @@ def record_lock_on_the_program_survives_a_failing_exec():
     lock_survives({}, junk="junk")
 
 
+# --- files of the host under our numbers --------------------------------------
+
+
+def reopens(*faults):
+    with lib.Directory() as d:
+        own = d / "own"
+        own.mkdir()
+        status, out = run_host(
+            d, {"PPROFC_PROFILES": "heap", "PPROFC_PROGRAM": "fd_host",
+                "PPROFC_HEAP_RATE": 1 << 19, "PPROFC_SESSION": d},
+            [*injecting(d, *faults), lib.target("fd_host"), "reopens", own])
+        expect_equal((status, out), (0, b"0 lost or changed\n"), "fd_host")
+        expect(b"DELAYED" in (d / "trace").read_bytes(), "nothing delayed")
+        expect(lib.profiles(d, "heap"), "no heap profile")
+        expect_equal(list(d.glob("*.session")), [], "session files left")
+
+
+@case
+def session_is_not_made_in_a_file_of_the_host():
+    # Before the mapping is usable, before the file gets its size.
+    reopens("munlock:delay_enter=20000", "ftruncate:delay_enter=20000",
+            "truncate:delay_enter=20000")
+
+
+@case
+def descriptor_of_the_host_is_not_closed():
+    reopens("munlock:delay_exit=20000", "ftruncate:delay_exit=20000",
+            "truncate:delay_exit=20000")
+
+
 if __name__ == "__main__":
     lib.main()

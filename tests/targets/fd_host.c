@@ -2,12 +2,17 @@
  * fd_host.c - programs that rely on what POSIX says of descriptors.
  *
  * fd_host WHAT [FILE]
+ *
+ * BUILD: -pthread
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void make_objects(int n)
@@ -72,6 +77,59 @@ static int locks_itself(const char *failing_exec)
 	return 0;
 }
 
+static _Atomic int done;
+
+static void *allocate(void *unused)
+{
+	void *volatile p;
+
+	(void)unused;
+	while (!done) {
+		p = malloc(10000);
+		free(p);
+	}
+	return NULL;
+}
+
+#define LAST 12
+#define ROUNDS 300
+
+/* Of n files opened, how many are lost or not empty any more a bit later? */
+static int reopen_round(const char *directory, int n)
+{
+	char name[4096];
+	struct stat st;
+	int fds[4], intact = 0;
+
+	for (int fd = 3; fd < LAST; fd++)
+		close(fd);
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s/own.%d", directory, i);
+		fds[i] = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	}
+	usleep(3000);
+	for (int i = 0; i < n; i++)
+		intact += fstat(fds[i], &st) == 0 && st.st_size == 0;
+	return n - intact;
+}
+
+/* One thread allocates; the other closes all descriptors, whoever they belong
+ * to, and opens files of its own, as daemons do. */
+static int reopens(const char *directory)
+{
+	pthread_t thread;
+	int lost = 0;
+
+	if (pthread_create(&thread, NULL, allocate, NULL) != 0)
+		return 1;
+	for (int round = 0; round < ROUNDS; round++)
+		lost += reopen_round(directory, 1 + round % 4);
+	done = 1;
+	pthread_join(thread, NULL);
+	printf("%d lost or changed\n", lost);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -81,6 +139,8 @@ int main(int argc, char **argv)
 		return moves_stderr(file);
 	if (strcmp(what, "lowest_free") == 0)
 		return lowest_free(file);
+	if (strcmp(what, "reopens") == 0)
+		return reopens(file);
 	if (strcmp(what, "locks_itself") == 0)
 		return locks_itself(file);
 	fprintf(stderr, "fd_host: unknown: %s\n", what);
