@@ -88,7 +88,7 @@ endif
 # --- Targets ----------------------------------------------------------------
 TEST_GOALS := check check-long demo bench lint
 .PHONY: all check check-long demo bench lint install clean help repro tests
-all: $B/libpprofc.so $(if $(OFF_SRC),$B/pprofc) $B/pprofc.pc ## build the library and the command
+all: $B/libpprofc.so $B/pprofc $B/pprofc.pc ## build the library and the command
 tests: all $(UNIT) $(PROGS) ## build what `check` runs
 
 # A goal that has to work in a fresh clone installs what is missing; the plain
