@@ -22,7 +22,7 @@
 struct written {
 	char *path, *kind;
 	unsigned long samples;
-	unsigned order; /* the profile of the end comes last */
+	unsigned order; /* of writing: the profile of the end comes last */
 };
 
 struct problem {
@@ -204,6 +204,13 @@ static int by_samples(const void *a, const void *b)
 	return x->order < y->order ? 1 : -1;
 }
 
+static int by_order(const void *a, const void *b)
+{
+	const struct written *x = a, *y = b;
+
+	return x->order < y->order ? -1 : 1;
+}
+
 /* As the user would write it here: relative if it lies below us. */
 static const char *near_path(const char *path)
 {
@@ -240,28 +247,40 @@ static void quote(const char *s, char *buf, size_t size)
 	buf[n] = '\0';
 }
 
-/* One command per kind: for its largest profile. Files are in order. */
+/* The first in by_samples() of its kind. */
+static bool is_first_of_kind(const struct summary *s, const struct written *w)
+{
+	for (unsigned i = 0; i < s->file_count; i++) {
+		const struct written *other = &s->files[i];
+
+		if (other != w && strcmp(other->kind, w->kind) == 0 &&
+			by_samples(other, w) < 0)
+			return false;
+	}
+	return true;
+}
+
 static void say_how_to_open(const struct summary *s)
 {
 	for (unsigned i = 0; i < s->file_count; i++) {
 		char quoted[PATH_MAX + 16];
-		bool shown = false;
 
-		for (unsigned j = 0; j < i && !shown; j++)
-			shown = strcmp(s->files[j].kind, s->files[i].kind) == 0;
-		if (shown)
+		if (!is_first_of_kind(s, &s->files[i]))
 			continue;
 		quote(near_path(s->files[i].path), quoted, sizeof(quoted));
 		say("to see it: go tool pprof -http=: %s", quoted);
 	}
 }
 
+/* The largest, in the order in which they were written. */
 static void say_files(struct summary *s)
 {
 	unsigned shown = PP_MIN(s->file_count, SHOWN_FILES);
 
-	if (s->file_count)
+	if (shown < s->file_count)
 		qsort(s->files, s->file_count, sizeof(*s->files), by_samples);
+	if (shown)
+		qsort(s->files, shown, sizeof(*s->files), by_order);
 	for (unsigned i = 0; i < shown; i++)
 		say("wrote %s (%s, %lu sample%s)", near_path(s->files[i].path),
 			s->files[i].kind, s->files[i].samples,
