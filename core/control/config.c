@@ -120,8 +120,10 @@ const struct config_variable config_table[] = {
 		.min = UINT64_C(1) << 20,
 		.max = UINT64_C(64) << 30,
 		FIELD(memory_bytes),
-		.help = "Limit of pprofc's own memory in each process. Samples "
-			"beyond it are counted in the frame [overflow]." },
+		.help = "Limit of pprofc's own memory in each process. When it "
+			"is reached, samples with new stacks are counted in "
+			"the frame [overflow], and new objects are missing in "
+			"the in-use values; the log says how many." },
 	{ .name = "PPROFC_SYMBOLS",
 		.value = "WHAT",
 		.fallback = "names",
