@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "directory.h"
 #include "fmt.h"
 #include "own_stack.h"
 #include "process.h"
@@ -210,16 +211,14 @@ static void charge(enum frame_synthetic leaf, uint64_t start_pc,
 static void read_name(uint32_t tid, struct sample_thread *ret)
 {
 	char path[48];
+	struct own_fd f;
 	long n = 0;
-	int fd;
 
 	*ret = (struct sample_thread){ .tid = tid };
 	(void)fmt(path, sizeof(path), "/proc/self/task/%u/comm", tid);
-	fd = sys_open(path, O_RDONLY, 0);
-	if (fd >= 0) {
-		n = sys_read(fd, ret->name, sizeof(ret->name));
-		(void)sys_close(fd);
-	}
+	if (own_fd_open_any(&f, path, O_RDONLY, 0) == 0)
+		n = sys_read(f.fd, ret->name, sizeof(ret->name));
+	(void)own_fd_close(&f);
 	/* A newline ends it; the kernel's names have at most 15 characters. */
 	ret->name[n > 0 ? n - 1 : 0] = '\0';
 }
@@ -264,14 +263,6 @@ static void found(uint32_t tid, bool from_now)
 		registry_remove(t); /* gone meanwhile */
 }
 
-struct directory_entry { /* as getdents64 gives it */
-	uint64_t inode;
-	int64_t off;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 static uint32_t number(const char *s)
 {
 	uint32_t n = 0;
@@ -281,27 +272,21 @@ static uint32_t number(const char *s)
 	return *s ? 0 : n;
 }
 
-/* Registry locked. Small buffer: this may run on an alternate stack. */
+/* Registry locked. */
 static void scan(bool from_now)
 {
-	_Alignas(8) char buf[1024];
-	int fd = sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
-	long n;
+	struct directory tasks;
+	const char *name;
 
-	if (fd < 0)
+	if (directory_open(&tasks, "/proc/self/task") != 0)
 		return;
-	while ((n = sys_call3(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
-		for (long at = 0; at < n;) {
-			const struct directory_entry *e = (const void *)(buf +
-									 at);
-			uint32_t tid = number(e->name);
+	while ((name = directory_next(&tasks))) {
+		uint32_t tid = number(name);
 
-			if (tid)
-				found(tid, from_now);
-			at += e->length;
-		}
+		if (tid)
+			found(tid, from_now);
 	}
-	(void)sys_close(fd);
+	directory_close(&tasks);
 }
 
 /* Threads that ended without us: by exit(2), or found by a scan. */
