@@ -190,6 +190,8 @@ int session_create(
 		session_release_space(&space);
 		return err;
 	}
+	if (!s->anonymous)
+		session_remove_left(s);
 	*ret_session = s;
 	return 0;
 }

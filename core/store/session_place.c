@@ -62,12 +62,13 @@ static int create_file(
 	const char *dir, struct own_fd *f, char *path, size_t size)
 {
 	uint64_t ticks = sys_clock_ns(CLOCK_BOOTTIME);
+	uint32_t pid = (uint32_t)sys_getpid();
 	int err = -EEXIST;
 
 	own_fd_none(f);
 	for (int i = 0; i < 16 && err == -EEXIST; i++) {
-		if (fmt(path, size, "%s/pprofc.%d.%lx.session", dir,
-			    sys_getpid(), ticks + (uint64_t)i) >= size)
+		if (fmt(path, size, "%s/" SESSION_NAME, dir, pid,
+			    ticks + (uint64_t)i) >= size)
 			err = -ENAMETOOLONG;
 		else
 			err = own_fd_open(f, path,
@@ -236,12 +237,11 @@ static void read_boot_id(uint8_t *id)
 	}
 }
 
-/* Field 22 of /proc/self/stat, counted from the last ')': the name before it
- * may contain anything. */
-static uint64_t read_start_ticks(void)
+/* Counted from the last ')': the name before it may contain anything. */
+uint64_t session_start_ticks(const char *path)
 {
 	char text[1024];
-	size_t n = read_small("/proc/self/stat", text, sizeof(text));
+	size_t n = read_small(path, text, sizeof(text));
 	const char *p = text;
 	uint64_t v = 0;
 
@@ -275,7 +275,7 @@ void session_identify(struct session *s)
 	name_host(&s->settings);
 	s->identity.pid = (uint32_t)sys_getpid();
 	s->identity.uid = (uint32_t)sys_call0(SYS_getuid);
-	s->identity.start_ticks = read_start_ticks();
+	s->identity.start_ticks = session_start_ticks("/proc/self/stat");
 	read_boot_id(s->identity.boot_id);
 	if (sys_stat("/proc/thread-self/ns/pid", &st) == 0)
 		s->identity.pidns_inode = st.st_ino;

@@ -21,6 +21,16 @@ int session_find_space(
 	const struct settings *settings, struct session_space *ret) PP_ANY;
 void session_release_space(struct session_space *space) PP_ANY;
 
+/* The name of a session's file: pid, and CLOCK_BOOTTIME when it was made. */
+#define SESSION_NAME "pprofc.%u.%lx.session"
+
+/* Remove what killed processes have left beside this session's file, but for
+ * the newest: session_left.c. */
+void session_remove_left(const struct session *own) PP_ANY;
+
+/* Field 22 of a /proc/PID/stat; 0 if it cannot be read. */
+uint64_t session_start_ticks(const char *path) PP_ANY;
+
 /* Fill identity, times, the executable's path, names of program and host. */
 void session_identify(struct session *s) PP_ANY;
 

@@ -8,8 +8,12 @@ that the layout holds no pointers and that what is published is complete.
 
 import glob
 import os
+import pathlib
+import shutil
 import signal
+import struct
 import subprocess
+import tempfile
 
 import lib
 from lib import case, expect, expect_equal
@@ -32,9 +36,9 @@ def peek(directory, path):
 class Host:
     """session_host, stopped after its work, with its session in a file."""
 
-    def __init__(self, directory):
-        self.sessions = directory / "sessions"
-        self.sessions.mkdir()
+    def __init__(self, directory, sessions=None):
+        self.sessions = sessions or directory / "sessions"
+        self.sessions.mkdir(exist_ok=True)
         self.process = lib.start(
             [lib.target("session_host"), MADE, FREED, SIZE, BURN_MS],
             directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -174,6 +178,75 @@ def anonymous_session_leaves_no_file():
         finally:
             lib.end(process)
             process.stdout.close()
+
+
+BOOT_ID, PIDNS, PID = 24, 40, 56  # offsets in the header
+
+
+def killed_header(directory, sessions):
+    """(pid, the first page) of the session of a process that was killed."""
+    host = Host(directory, sessions)
+    try:
+        path = one_file(host)
+        head = path.read_bytes()[:4096]
+        host.process.kill()
+        host.process.wait(20)
+        path.unlink()
+        return host.process.pid, bytearray(head)
+    finally:
+        host.close()
+
+
+def changed(head, offset, layout, value):
+    copy = bytearray(head)
+    struct.pack_into(layout, copy, offset, value)
+    return copy
+
+
+def name_of_session(pid, created):
+    return f"pprofc.{pid}.{created:x}.session"
+
+
+@case
+def sessions_left_behind_are_removed_but_for_the_newest():
+    sessions = pathlib.Path(tempfile.mkdtemp(
+        prefix="pprofc-test.", dir="/dev/shm"))
+    with lib.Directory() as d:
+        living = last = None
+        try:
+            pid, head = killed_header(d, sessions)
+            living = Host(d, sessions)
+            stay = {one_file(living).name}
+            alive = living.process.pid
+            files = {name_of_session(pid, 1000 + i): head for i in range(12)}
+            stay |= {name_of_session(pid, 1000 + i) for i in range(4, 12)}
+            old_boot = changed(head, BOOT_ID, "16s", b"earlier boot id.")
+            files[name_of_session(pid, 5000)] = old_boot
+            kept = {
+                # Not older than this boot: another machine's, perhaps.
+                name_of_session(pid, 5001): old_boot,
+                name_of_session(pid, 1): changed(head, PIDNS, "Q", 1),
+                name_of_session(alive, 2): changed(head, PID, "I", 1),
+                name_of_session(alive, 3): one_file(living).read_bytes()[
+                    :4096],
+                name_of_session(pid, 4): b"",
+                f"pprofc.{pid}.0005.session": head,
+                f"pprofc.{pid}.6.session.old": head,
+                f"pprofc.{pid}.session": head}
+            stay |= set(kept)
+            for name, content in {**files, **kept}.items():
+                (sessions / name).write_bytes(content)
+            os.utime(sessions / name_of_session(pid, 5000), (1e9, 1e9))
+            last = Host(d, sessions)
+            found = {f.name for f in last.files()}
+            mine = {n for n in found if f".{last.process.pid}." in n}
+            expect_equal(len(mine), 1, "files of the new process")
+            expect_equal(sorted(found - mine), sorted(stay), "files")
+        finally:
+            for host in (living, last):
+                if host:
+                    host.close()
+            shutil.rmtree(sessions)
 
 
 if __name__ == "__main__":
