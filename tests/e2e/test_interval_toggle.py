@@ -3,6 +3,16 @@
 
 tests/targets/phases.c works on command: in work_a, work_b or work_c, so many
 ms of CPU time in each of two threads that live all the time.
+
+How far a profile may be off: 2 %, as promised, and what moves when a thread
+goes from one function to the next: a timer that expires is booked at the next
+tick that hits the thread, with all periods passed since, to the function that
+runs then. As in test_cpu_truth.py, such ticks are taken to be a Poisson process
+with a mean distance of G = 2 ticks. What moves of two threads is then the sum
+of two exponential times, above y G with probability exp(-y) (1 + y), which is
+below 1e-6 for y = 17, and a period of each. A virtual machine that did not run
+adds the longest time that the program saw pass between two looks at its clock.
+Truth is what it used, not what it was told to use.
 """
 
 import os
@@ -13,7 +23,8 @@ import subprocess
 import lib
 from lib import case, expect, expect_equal
 
-TOLERANCE_MS = 40  # two threads, a period each at both ends
+THREADS = 2
+MOVE_MS = 17 * 2 * 4 + THREADS * 10
 
 
 class Phases:
@@ -22,6 +33,7 @@ class Phases:
     def __init__(self, directory, **env):
         self.directory = directory
         self.log = directory / "log"
+        self.gap_ms = 0
         self.process = lib.start(
             [lib.target("phases")], directory, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, env={"PPROFC_LOG": self.log, **env})
@@ -33,9 +45,13 @@ class Phases:
         lib.end(self.process)
 
     def work(self, what, ms):
+        """Returns the ms used, of both threads."""
         self.process.stdin.write(f"{what} {ms}\n".encode())
         self.process.stdin.flush()
-        expect_equal(self.process.stdout.readline(), b"done\n", "output")
+        done, used, gap = self.process.stdout.readline().split()
+        expect_equal(done, b"done", "output")
+        self.gap_ms = max(self.gap_ms, int(gap) / 1e6)
+        return int(used) / 1e6
 
     def logged(self, text):
         return self.log.read_text().count(text) if self.log.exists() else 0
@@ -49,28 +65,33 @@ class Phases:
         self.process.stdin.close()
         expect_equal(self.process.wait(timeout=20), 0, "status")
 
-    def profiles(self, kind):
-        """{number, None for the exit file: Profile}"""
+    def files(self, kind):
+        """{number, None for the exit file: path}; by their names alone, since
+        PPROFC_KEEP may remove them any time."""
         found = {}
         for path in lib.profiles(self.directory, kind):
             m = re.search(rf"\.{kind}\.(?:(\d+)\.)?pb\.gz$", path.name)
-            found[int(m[1]) if m[1] else None] = lib.Profile(path)
+            found[int(m[1]) if m[1] else None] = path
         return found
 
+    def profiles(self, kind):
+        return {n: lib.Profile(p) for n, p in self.files(kind).items()}
 
-def expect_work(profile, **ms):
-    """The work functions have so many ms, the others nothing."""
+
+def expect_work(p, profile, **used_ms):
+    """The work functions have so many ms in one visit, the others
+    nothing."""
     cum = profile.cum("cpu")
-    ends = profile.flat("cpu")["[thread end]"] / 1e6
+    move_ms = MOVE_MS + THREADS * p.gap_ms
     for what in "abc":
-        got, wanted = cum[f"work_{what}"] / 1e6, ms.get(what, 0)
-        if wanted:
-            expect(wanted - TOLERANCE_MS <= got <= wanted + TOLERANCE_MS,
-                   f"{profile.path.name}: work_{what} has {got} ms, "
-                   f"expected {wanted}")
-        else:
-            expect_equal(got, 0, f"{profile.path.name}: work_{what}")
-    expect(ends <= TOLERANCE_MS, f"{ends} ms of [thread end]")
+        got, used = cum[f"work_{what}"] / 1e6, used_ms.get(what, 0)
+        allowed = 0.02 * used + move_ms if used else 0
+        expect(abs(got - used) <= allowed,
+               f"{profile.path.name}: work_{what} has {got:.0f} ms, used "
+               f"were {used:.0f}, allowed +-{allowed:.0f}")
+        expect(got > 0 or not used, f"{profile.path.name}: no work_{what}")
+    ends = profile.flat("cpu")["[thread end]"] / 1e6
+    expect(ends <= move_ms, f"{ends} ms of [thread end]")
 
 
 @case
@@ -79,19 +100,19 @@ def windows_hold_what_happened_in_them():
             d, PPROFC_TOGGLE_SIGNAL="USR1", PPROFC_PROFILES="cpu") as p:
         p.work("a", 100)
         p.toggle("CPU profile started")
-        p.work("b", 200)
+        b1 = p.work("b", 300)
         p.toggle("CPU profile stopped")
         p.work("a", 100)
         p.toggle("CPU profile started")
-        p.work("c", 100)
-        p.work("b", 100)
+        c2 = p.work("c", 200)
+        b2 = p.work("b", 200)
         p.toggle("CPU profile stopped")
         p.work("a", 100)
         p.finish()
         found = p.profiles("cpu")
         expect_equal(sorted(found, key=str), [1, 2], "files")
-        expect_work(found[1], b=400)
-        expect_work(found[2], b=200, c=200)
+        expect_work(p, found[1], b=b1)
+        expect_work(p, found[2], b=b2, c=c2)
 
 
 @case
@@ -100,11 +121,11 @@ def window_open_at_the_end_is_written():
             d, PPROFC_TOGGLE_SIGNAL="USR1", PPROFC_PROFILES="cpu") as p:
         p.work("a", 100)
         p.toggle("CPU profile started")
-        p.work("b", 200)
+        used = p.work("b", 300)
         p.finish()
         found = p.profiles("cpu")
         expect_equal(list(found), [1], "files")
-        expect_work(found[1], b=400)
+        expect_work(p, found[1], b=used)
 
 
 @case
@@ -144,26 +165,47 @@ def heap_profile_is_written_beside_windows():
         expect_equal(p.profiles("cpu"), {}, "cpu files")
 
 
+def next_dump(p):
+    """A number whose files were begun after now, when they are there."""
+    seen = max([n for n in p.files("heap") if n], default=0)
+    # The one after those seen may be half written.
+    lib.wait_for(lambda: seen + 2 in p.files("heap"), f"dump {seen + 2}")
+    return seen + 2
+
+
 @case
-def interval_dumps_are_cumulative_and_the_newest_are_kept():
+def interval_dumps_are_cumulative():
+    with lib.Directory() as d, Phases(
+            d, PPROFC_INTERVAL=1, PPROFC_HEAP_RATE=1) as p:
+        a = p.work("a", 300)
+        one = next_dump(p)
+        b = p.work("b", 300)
+        two = next_dump(p)
+        p.finish()
+        cpu, heap = p.profiles("cpu"), p.profiles("heap")
+        for number, used in ((one, {"a": a}), (two, {"a": a, "b": b}),
+                             (None, {"a": a, "b": b})):
+            expect_work(p, cpu[number], **used)
+            made = heap[number].cum("alloc_space")
+            expect_equal([made[f"work_{x}"] for x in "ab"],
+                         [2000, 2000 if "b" in used else 0],
+                         f"bytes made by work_a and work_b in {number}")
+
+
+@case
+def the_newest_dumps_are_kept():
     with lib.Directory() as d, Phases(
             d, PPROFC_INTERVAL=1, PPROFC_KEEP=2, PPROFC_HEAP_RATE=1) as p:
-        threads = lib.threads_of(p.process.pid)
-        p.work("a", 200)
-        lib.wait_for(lambda: 1 in p.profiles("heap"), "first dump")
-        first = p.profiles("cpu")[1]
-        expect_work(first, a=400)
-        p.work("b", 200)
-        lib.wait_for(lambda: 4 in p.profiles("heap"), "fourth dump")
-        expect(len(threads) <= 3, f"threads {threads}")
+        p.work("a", 50)
+        lib.wait_for(lambda: max([n for n in p.files("heap") if n],
+                                 default=0) >= 4, "fourth dump")
         p.finish()
         for kind in ("cpu", "heap"):
-            found = p.profiles(kind)
+            found = p.files(kind)
             numbers = sorted(n for n in found if n)
             expect(len(numbers) == 2 and numbers[1] >= 4 and
                    numbers[0] == numbers[1] - 1, f"{kind} files {numbers}")
             expect(None in found, f"no {kind} file of the end")
-        expect_work(p.profiles("cpu")[None], a=400, b=400)
 
 
 @case

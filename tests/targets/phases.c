@@ -1,7 +1,9 @@
 /*
  * phases.c - works on command. BUILD: -pthread -fno-builtin-malloc
  *
- * Reads lines from stdin; after each it prints "done".
+ * Reads lines from stdin; after each it prints "done USED GAP": the CPU time
+ * that both threads used for it, and the longest that either saw pass between
+ * two looks at its clock, in ns.
  *   a, b, c MS     main and one other thread each use MS ms of CPU time in
  *                  work_a, work_b or work_c; 1000 bytes stay held by it
  *   u ID           give up root's rights for those of ID
@@ -18,43 +20,56 @@
 static volatile unsigned long sink;
 static void *volatile held;
 
-static inline __attribute__((always_inline)) void spin(long ms)
+struct spent {
+	long used, gap;
+};
+
+static inline __attribute__((always_inline)) long clock_ns(void)
 {
 	struct timespec t;
-	long end;
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	end = t.tv_sec * 1000 + t.tv_nsec / 1000000 + ms;
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+static inline __attribute__((always_inline)) struct spent spin(long ms)
+{
+	long start = clock_ns(), last = start, now, gap = 0;
+
 	do {
 		for (int i = 0; i < 2000; i++)
 			sink += (unsigned long)i;
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	} while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < end);
+		now = clock_ns();
+		if (now - last > gap)
+			gap = now - last;
+		last = now;
+	} while (now - start < ms * 1000000L);
+	return (struct spent){ now - start, gap };
 }
 
-#define WORK(x)                                                 \
-	__attribute__((noinline)) static void work_##x(long ms) \
-	{                                                       \
-		sink += __COUNTER__;                            \
-		held = malloc(1000);                            \
-		spin(ms);                                       \
+#define WORK(x)                                                         \
+	__attribute__((noinline)) static struct spent work_##x(long ms) \
+	{                                                               \
+		sink += __COUNTER__;                                    \
+		held = malloc(1000);                                    \
+		return spin(ms);                                        \
 	}
 WORK(a)
 WORK(b)
 WORK(c)
 
-static void work(char what, long ms)
+static struct spent work(char what, long ms)
 {
 	if (what == 'a')
-		work_a(ms);
-	else if (what == 'b')
-		work_b(ms);
-	else
-		work_c(ms);
+		return work_a(ms);
+	if (what == 'b')
+		return work_b(ms);
+	return work_c(ms);
 }
 
 static char task;
 static long task_ms;
+static struct spent others;
 static sem_t begin, end;
 
 /* Lives before, in and after each window. */
@@ -62,19 +77,25 @@ static void *other(void *unused)
 {
 	for (;;) {
 		sem_wait(&begin);
-		work(task, task_ms);
+		others = work(task, task_ms);
 		sem_post(&end);
 	}
 	return unused;
 }
 
-static void together(char what, long ms)
+static struct spent together(char what, long ms)
 {
+	struct spent mine;
+
 	task = what;
 	task_ms = ms;
 	sem_post(&begin);
-	work(what, ms);
+	mine = work(what, ms);
 	sem_wait(&end);
+	mine.used += others.used;
+	if (others.gap > mine.gap)
+		mine.gap = others.gap;
+	return mine;
 }
 
 static void become(uid_t id)
@@ -92,11 +113,13 @@ int main(void)
 	sem_init(&end, 0, 0);
 	pthread_create(&t, NULL, other, NULL);
 	while (fgets(line, sizeof(line), stdin)) {
+		struct spent s = { 0, 0 };
+
 		if (line[0] == 'u')
 			become((uid_t)atol(line + 2));
 		else
-			together(line[0], atol(line + 2));
-		printf("done\n");
+			s = together(line[0], atol(line + 2));
+		printf("done %ld %ld\n", s.used, s.gap);
 		(void)fflush(stdout);
 	}
 	return 0;
