@@ -192,22 +192,22 @@ def c_program_is_read_in_every_report():
 
 @case
 def program_linked_by_lld_is_read():
-    check_target(LLD, ("-top", "-proto"))
+    check_target(LLD, REPORTS)
 
 
 @case
 def program_at_a_fixed_address_is_read():
-    check_target(NO_PIE, ("-top", "-proto"))
+    check_target(NO_PIE, REPORTS)
 
 
 @case
 def stripped_program_is_read_by_its_exports():
-    check_target(STRIPPED, ("-top", "-proto"))
+    check_target(STRIPPED, REPORTS)
 
 
 @case
 def cpp_program_is_read_demangled_and_not():
-    check_target(CPP, ("-top", "-traces", "-proto"))
+    check_target(CPP, REPORTS)
 
 
 @case
