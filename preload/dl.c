@@ -34,7 +34,7 @@ PP_EXPORT void *dlmopen(Lmid_t space, const char *path, int mode)
 	return real.dlmopen(space, path, mode);
 }
 
-PP_EXPORT int dlclose(void *handle)
+PP_EXPORT PP_ENTER_NORMAL int dlclose(void *handle)
 {
 	int ret;
 

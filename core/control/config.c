@@ -362,7 +362,7 @@ static PP_NORMAL bool is_meant(void)
 /* A program that is not meant, or that runs with more rights than its user
  * (then the environment is not to be trusted, and files of ours would be
  * written with these rights). */
-static void settle_program(struct settings *s)
+static PP_NORMAL void settle_program(struct settings *s)
 {
 	if (!getauxval(AT_SECURE) && is_meant())
 		return;
