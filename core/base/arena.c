@@ -22,7 +22,8 @@ void arena_init(struct arena *a)
 static struct arena_chunk *add_chunk(struct arena *a, size_t at_least)
 {
 	size_t size = PP_MAX(a->chunk_bytes,
-		pp_round_up(at_least + sizeof(struct arena_chunk) + 16, PP_PAGE));
+		pp_round_up(
+			at_least + sizeof(struct arena_chunk) + 16, PP_PAGE));
 	struct arena_chunk *c = sys_map_pages(size);
 
 	if (!c)

@@ -24,7 +24,7 @@ struct process {
 				     (bit PROFILE_CPU) */
 	_Atomic(struct session *) session;
 	_Atomic uint32_t creating; /* the session: see process.c */
-	_Atomic uint32_t closed;	/* final reports done: record nothing */
+	_Atomic uint32_t closed;   /* final reports done: record nothing */
 	/* Samples that came while there was no session, until there is one. */
 	_Atomic uint64_t early_stats[STAT_COUNT];
 	/* Handlers of ours running now, and forks that keep new ones out. */
@@ -32,9 +32,9 @@ struct process {
 	_Atomic uint32_t gate_closed;
 	uint32_t pid;
 	uint32_t unused;
-	uint64_t text_lo, text_hi;	/* our own code: frames to strip */
+	uint64_t text_lo, text_hi; /* our own code: frames to strip */
 	uint64_t start_wall_ns, start_mono_ns;
-	uint64_t cpu_period_ns;		/* 1e9 / cpu_hz */
+	uint64_t cpu_period_ns; /* 1e9 / cpu_hz */
 };
 
 extern struct process process __attribute__((visibility("hidden")));
@@ -50,8 +50,7 @@ struct process_wiped {
 	_Alignas(PP_CACHE_LINE) _Atomic uint8_t filter[FILTER_SLOTS];
 } __attribute__((aligned(PP_PAGE)));
 
-extern struct process_wiped process_wiped
-	__attribute__((visibility("hidden")));
+extern struct process_wiped process_wiped __attribute__((visibility("hidden")));
 
 static inline unsigned filter_slot(const void *p)
 {
@@ -61,8 +60,8 @@ static inline unsigned filter_slot(const void *p)
 /* The current generation; 0 in a detached child. */
 static inline uint32_t process_generation(void)
 {
-	return atomic_load_explicit(&process_wiped.generation,
-		memory_order_acquire);
+	return atomic_load_explicit(
+		&process_wiped.generation, memory_order_acquire);
 }
 
 /* Set up this image for the first time: marks the wiped pages. Normal context,
@@ -91,8 +90,9 @@ void process_await_session(void) PP_ANY;
 static inline struct session *process_session_peek(void)
 {
 	return process_generation() == 0
-		? NULL
-		: atomic_load_explicit(&process.session, memory_order_acquire);
+		       ? NULL
+		       : atomic_load_explicit(
+				 &process.session, memory_order_acquire);
 }
 
 /* Count in the session if there is one, else keep it for later. */

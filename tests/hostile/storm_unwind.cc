@@ -132,14 +132,18 @@ static void forking(unsigned n)
 	if (pid < 0)
 		return; /* too many processes is not our business */
 	wrong += waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
-		WEXITSTATUS(status) != 7;
+		 WEXITSTATUS(status) != 7;
 }
 
 static Worker workers[] = {
-	{ "throw", throwing, {} },	{ "throw", throwing, {} },
-	{ "dlopen", loading, {} },	{ "dlopen", loading, {} },
-	{ "libc", libc_calls, {} },	{ "threads", churning, {} },
-	{ "longjmp", jumping, {} },	{ "fork", forking, {} },
+	{ "throw", throwing, {} },
+	{ "throw", throwing, {} },
+	{ "dlopen", loading, {} },
+	{ "dlopen", loading, {} },
+	{ "libc", libc_calls, {} },
+	{ "threads", churning, {} },
+	{ "longjmp", jumping, {} },
+	{ "fork", forking, {} },
 };
 
 static void work(Worker *w)

@@ -11,7 +11,8 @@
 #include <memory>
 #include <vector>
 
-namespace hot {
+namespace hot
+{
 
 static volatile std::uint32_t last;
 
@@ -34,10 +35,11 @@ struct block {
 	char bytes[1000];
 };
 
-class keeper {
+class keeper
+{
 	std::vector<std::unique_ptr<block>> kept;
 
-public:
+      public:
 	[[gnu::noinline]] void keep(int n)
 	{
 		for (int i = 0; i < n; i++)
@@ -53,7 +55,7 @@ public:
 	}
 };
 
-}
+} // namespace hot
 
 int main(int argc, char **argv)
 {

@@ -5,7 +5,8 @@
 #include <stdexcept>
 #include <vector>
 
-namespace one {
+namespace one
+{
 
 [[gnu::noinline]] std::uint64_t grind(std::uint64_t seed, int rounds)
 {
@@ -33,8 +34,8 @@ struct odd : std::logic_error {
 
 } // namespace one
 
-extern "C" std::uint64_t plugin_one_run(std::uint64_t seed,
-	void (*each)(std::uint64_t))
+extern "C" std::uint64_t plugin_one_run(
+	std::uint64_t seed, void (*each)(std::uint64_t))
 {
 	std::uint64_t x = one::descend(seed, 12) % 100000;
 

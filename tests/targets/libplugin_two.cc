@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 
-namespace two {
+namespace two
+{
 
 struct signal {
 	std::string what;
@@ -32,8 +33,8 @@ struct signal {
 
 } // namespace two
 
-extern "C" std::uint64_t plugin_two_run(std::uint64_t seed,
-	void (*each)(std::uint64_t))
+extern "C" std::uint64_t plugin_two_run(
+	std::uint64_t seed, void (*each)(std::uint64_t))
 {
 	std::uint64_t x = two::juggle(seed, 150) % 100000;
 

@@ -18,10 +18,11 @@
 #include <string>
 #include <vector>
 
-using plugin_fn = std::uint64_t (*)(std::uint64_t seed,
-	void (*each)(std::uint64_t));
+using plugin_fn = std::uint64_t (*)(
+	std::uint64_t seed, void (*each)(std::uint64_t));
 
-namespace host {
+namespace host
+{
 
 struct unlucky : std::runtime_error {
 	using std::runtime_error::runtime_error;
@@ -34,13 +35,14 @@ struct unlucky : std::runtime_error {
 		throw unlucky("value " + std::to_string(value % 1000));
 }
 
-class plugin {
+class plugin
+{
 	std::unique_ptr<void, int (*)(void *)> handle;
 	plugin_fn run;
 
-public:
-	plugin(const std::string &path, const char *entry) :
-		handle(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose)
+      public:
+	plugin(const std::string &path, const char *entry)
+	    : handle(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose)
 	{
 		if (!handle)
 			throw std::runtime_error(dlerror());

@@ -393,8 +393,8 @@ static const char *line_of_log(struct session *s, enum profile_kind kind,
 
 TEST(log_says_how_many_samples_not_rows)
 {
-	struct settings set = settings_for(PROFILE_BIT(PROFILE_CPU) |
-					   PROFILE_BIT(PROFILE_HEAP));
+	struct settings set = settings_for(
+		PROFILE_BIT(PROFILE_CPU) | PROFILE_BIT(PROFILE_HEAP));
 	struct session *s = make_session(&set);
 	frame_t a[] = { in((void *)leaf_function, own_module(s)) };
 	uint32_t row = cpu_row(s, a, 1, "t", 0);
