@@ -16,7 +16,10 @@
 
 #include "real.h"
 
-static __thread bool resolving __attribute__((tls_model("initial-exec")));
+/* Volatile because dlsym is declared as a leaf: the compiler believes that it
+ * never comes back into this file, and would leave out the store. */
+static __thread volatile bool resolving
+	__attribute__((tls_model("initial-exec")));
 
 _Alignas(PP_PAGE) PP_BIG char real_early[REAL_EARLY_BYTES];
 static _Atomic size_t early_used;
@@ -67,8 +70,9 @@ static void *early_calloc(size_t n, size_t size)
 						       : early_alloc(16, bytes);
 }
 
-/* Only blocks of ours can arrive: the thread is inside dlsym, which frees and
- * resizes what it has just allocated. */
+/* Blocks of ours arrive: the thread is inside dlsym, which resizes what it has
+ * just allocated. What it frees may also be the message of an earlier failure,
+ * from the allocator that comes next, which we do not know yet: it is lost. */
 static void *early_realloc(void *p, size_t size)
 {
 	void *q = early_alloc(16, size);
