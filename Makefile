@@ -159,7 +159,7 @@ $B/unit/%: $B/obj/tests/unit/%.o $B/core.a $(UNWIND)
 		$(LDFLAGS) $(call build_flags,tests/unit/$*.c) $(LIBS)
 
 define program
-$(1): $(2) Makefile | $(READY)
+$(1): $(2) $(wildcard $(dir $(2))*.h) Makefile | $(READY)
 	$$(call say,PROGRAM)
 	$$Qmkdir -p $$(@D) && $(if $(filter %.cc,$(2)),$(CXX),$(CC)) \
 		-D_GNU_SOURCE -O2 -g -Wall $(if $(filter %.so,$(1)),-shared -fPIC) \
