@@ -1,0 +1,260 @@
+/*
+ * stacks.c - little room: small thread stacks, small alternate stacks, and
+ * threads that are cancelled anywhere. BUILD: -pthread -fno-builtin-malloc
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include "hostile.h"
+
+static atomic_int stop;
+
+/* A guard page on either side, so that one byte too much is a fault. */
+static char *guarded(size_t size)
+{
+	char *p = mmap(NULL, size + 131072, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	MUST(p != MAP_FAILED);
+	MUST(mprotect(p + 65536, size, PROT_READ | PROT_WRITE) == 0);
+	return p + 65536;
+}
+
+/* Allocates from the greatest depth that is left to the program: 64 bytes a
+ * frame or so. */
+__attribute__((noinline)) static int dive(int depth)
+{
+	void *volatile p = malloc((size_t)depth + 1);
+	int n = depth ? dive(depth - 1) : 0;
+
+	free(p);
+	return n + 1;
+}
+
+static void *diver(void *unused)
+{
+	for (int i = 0; i < 20; i++)
+		MUST(dive(60) == 61);
+	burn(5);
+	return unused;
+}
+
+/* 16 KiB is PTHREAD_STACK_MIN; thread descriptor and TLS come off that. */
+static void small_threads(void)
+{
+	pthread_attr_t attr;
+	pthread_t t[4];
+
+	hold();
+	pthread_attr_init(&attr);
+	MUST(pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN) == 0);
+	for (int round = 0; round < 10; round++) {
+		for (int i = 0; i < 4; i++)
+			MUST(!pthread_create(&t[i], &attr, diver, NULL));
+		for (int i = 0; i < 4; i++)
+			pthread_join(t[i], NULL);
+	}
+	burn(20);
+}
+
+/* --- alternate stacks ------------------------------------------------------
+ */
+
+static volatile sig_atomic_t stormed;
+static char *alternate;
+
+/* No allocation: the handler may have interrupted one. */
+__attribute__((noinline)) static int descend(int depth)
+{
+	volatile char room[64];
+
+	room[0] = (char)depth;
+	return depth ? descend(depth - 1) + room[0] : 0;
+}
+
+static void in_storm(int sig)
+{
+	char here;
+
+	MUST(&here > alternate && &here < alternate + 8192);
+	descend(8);
+	stormed++;
+	(void)sig;
+}
+
+static void on_alternate_stack(int sig, void (*handler)(int))
+{
+	struct sigaction act = { .sa_handler = handler,
+		.sa_flags = SA_ONSTACK | SA_RESTART };
+	stack_t stack = { .ss_size = 8192 };
+
+	alternate = guarded(8192);
+	stack.ss_sp = alternate;
+	MUST(sigaltstack(&stack, NULL) == 0);
+	MUST(sigaction(sig, &act, NULL) == 0);
+}
+
+static void *raiser(void *target)
+{
+	for (int i = 0; i < 2000 && !atomic_load(&stop); i++) {
+		pthread_kill(*(pthread_t *)target, SIGUSR1);
+		dive(10); /* or the target would do nothing else */
+	}
+	return NULL;
+}
+
+static void signal_storm(void)
+{
+	pthread_t me = pthread_self(), t[2];
+
+	hold();
+	on_alternate_stack(SIGUSR1, in_storm);
+	for (int i = 0; i < 2; i++)
+		MUST(pthread_create(&t[i], NULL, raiser, &me) == 0);
+	for (int i = 0; i < 20; i++) {
+		churn(200);
+		burn(5);
+		dump();
+	}
+	atomic_store(&stop, 1);
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	MUST(stormed > 0);
+}
+
+/* The program has used up its stack, and its handler jumps out. */
+static sigjmp_buf out;
+
+static void on_overflow(int sig)
+{
+	dive(4);
+	siglongjmp(out, sig);
+}
+
+__attribute__((noinline)) static int overflow(int n)
+{
+	volatile char room[1000];
+
+	room[0] = (char)n;
+	if (n < 0)
+		return 0;
+	return overflow(n + 1) + room[0];
+}
+
+static void *overflowing(void *unused)
+{
+	on_alternate_stack(SIGSEGV, on_overflow);
+	for (volatile int i = 0; i < 5; i++) {
+		int sig = sigsetjmp(out, 1);
+
+		MUST(sig == 0 || sig == SIGSEGV);
+		if (sig == 0)
+			overflow(0);
+		dive(20);
+		burn(2);
+	}
+	return unused;
+}
+
+static void stack_overflow(void)
+{
+	pthread_t t;
+
+	hold();
+	MUST(pthread_create(&t, NULL, overflowing, NULL) == 0);
+	pthread_join(t, NULL);
+	burn(30);
+}
+
+/* A timer's handler that never returns, out of whatever it interrupts. */
+static sigjmp_buf again;
+static volatile sig_atomic_t may_jump, jumps;
+
+static void jump(int sig)
+{
+	if (may_jump) {
+		jumps++;
+		siglongjmp(again, sig);
+	}
+}
+
+static void jump_out(void)
+{
+	struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+	struct itimerval never = { { 0, 0 }, { 0, 0 } };
+
+	hold();
+	signal(SIGALRM, jump);
+	MUST(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	sigsetjmp(again, 1);
+	may_jump = 1;
+	while (jumps < 100)
+		sink++; /* allocating here would not be allowed */
+	may_jump = 0;
+	MUST(setitimer(ITIMER_REAL, &never, NULL) == 0);
+	burn(30);
+}
+
+/* --- cancellation ----------------------------------------------------------
+ */
+
+static void *cancelled(void *type)
+{
+	pthread_setcanceltype((int)(long)type, NULL);
+	for (;;) {
+		if ((long)type == PTHREAD_CANCEL_ASYNCHRONOUS) {
+			sink++;
+			continue;
+		}
+		dive(20);
+		pthread_testcancel();
+	}
+	return NULL;
+}
+
+static void cancel_all(long type)
+{
+	for (int i = 0; i < 30; i++) {
+		void *result = NULL;
+		pthread_t t;
+
+		MUST(!pthread_create(&t, NULL, cancelled, (void *)type));
+		burn(i % 4);
+		MUST(pthread_cancel(t) == 0);
+		MUST(pthread_join(t, &result) == 0);
+		MUST(result == PTHREAD_CANCELED);
+		churn(50);
+	}
+}
+
+static void cancel_deferred(void)
+{
+	hold();
+	cancel_all(PTHREAD_CANCEL_DEFERRED);
+	burn(20);
+}
+
+static void cancel_asynchronous(void)
+{
+	hold();
+	cancel_all(PTHREAD_CANCEL_ASYNCHRONOUS);
+	burn(20);
+}
+
+static const struct way ways[] = {
+	{ "small_threads", small_threads },
+	{ "signal_storm", signal_storm },
+	{ "stack_overflow", stack_overflow },
+	{ "jump_out", jump_out },
+	{ "cancel_deferred", cancel_deferred },
+	{ "cancel_asynchronous", cancel_asynchronous },
+};
+
+int main(int argc, char **argv)
+{
+	return go_the_way(ways, COUNT(ways), argc, argv);
+}

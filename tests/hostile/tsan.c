@@ -1,0 +1,14 @@
+/*
+ * tsan.c - a program with ThreadSanitizer. BUILD: -fsanitize=thread -pthread
+ */
+#include "hostile.h"
+
+int main(void)
+{
+	hold();
+	churn(1000);
+	burn(40);
+	free(held);
+	printf("fine\n");
+	return 0;
+}
