@@ -1,5 +1,6 @@
 /*
- * asan.c - a program with AddressSanitizer. BUILD: -fsanitize=address
+ * asan.c - a program with AddressSanitizer.
+ * BUILD: -fsanitize=address
  */
 #include "hostile.h"
 

@@ -1,6 +1,6 @@
 /*
- * static_pie.c - a static program that is position independent. BUILD:
- * -static-pie
+ * static_pie.c - a static program that is position independent.
+ * BUILD: -static-pie
  */
 #include "hostile.h"
 

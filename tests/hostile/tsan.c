@@ -1,5 +1,6 @@
 /*
- * tsan.c - a program with ThreadSanitizer. BUILD: -fsanitize=thread -pthread
+ * tsan.c - a program with ThreadSanitizer.
+ * BUILD: -fsanitize=thread -pthread
  */
 #include "hostile.h"
 

@@ -1,6 +1,6 @@
 /*
- * ubsan.c - a program with UndefinedBehaviorSanitizer. BUILD:
- * -fsanitize=undefined
+ * ubsan.c - a program with UndefinedBehaviorSanitizer.
+ * BUILD: -fsanitize=undefined
  */
 #include "hostile.h"
 
