@@ -164,9 +164,21 @@ static const struct way ways[] = {
 	{ "by_thread", by_thread },
 };
 
+/* Whoever started us may ignore some: a shell's background job does. */
+static void ignore_nothing(void)
+{
+	unsigned long ignored = word_of("SigIgn");
+
+	for (int sig = 1; sig <= 64; sig++)
+		if (ignored & bit(sig))
+			signal(sig, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
 	self = argv[0];
+	if (argc > 1 && strcmp(argv[1], "look") != 0)
+		ignore_nothing();
 	if (argc > 2) {
 		chain(argv[2]);
 		last();
