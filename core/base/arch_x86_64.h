@@ -144,6 +144,12 @@ static inline char *arch_thread_pointer(void)
 	return tp;
 }
 
+/* The same where nothing may lie at it: asks the kernel. */
+static inline bool arch_ask_thread_pointer(uint64_t *ret)
+{
+	return arch_syscall6(158, 0x1003, (long)ret, 0, 0, 0, 0) == 0;
+}
+
 static inline void arch_thread_block_init(char *tp)
 {
 	uint64_t *word = (uint64_t *)(void *)tp;

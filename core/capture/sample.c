@@ -179,32 +179,27 @@ static void cpu_with_session(struct session *s, struct thread_state *t,
 	push_cpu(&c, &key, periods, true);
 }
 
-/* In a thread by raw clone that shares its creator's TLS the state is another
- * thread's: use one of its own for this sample. */
-static struct thread_state *own_state(
-	struct thread_state *t, struct thread_state *spare)
+/* In a thread by raw clone what lies where the state should be is another
+ * thread's, or anything: use one of its own for this sample. */
+static struct thread_state *spare_state(struct thread_state *spare)
 {
-	uint32_t tid = (uint32_t)sys_gettid();
-
-	if (pp_likely(t->tid == tid))
-		return t;
 	*spare = (struct thread_state){
-		.generation = t->generation,
-		.tid = tid,
+		.generation = process_generation(),
+		.tid = (uint32_t)sys_gettid(),
 	};
-	return spare;
+	return spare->generation ? spare : NULL;
 }
 
-void sample_cpu(const ucontext_t *uc, unsigned overrun)
+void sample_cpu(const ucontext_t *uc, unsigned overrun, bool foreign)
 {
-	struct thread_state *t = thread_state_get();
 	struct thread_state spare;
+	struct thread_state *t = pp_unlikely(foreign) ? spare_state(&spare)
+						      : thread_state_get();
 	uint64_t periods = (uint64_t)overrun + 1;
 	struct session *s;
 
 	if (!t || !process_records(PROFILE_CPU))
 		return;
-	t = own_state(t, &spare);
 	t->in_handler++;
 	atomic_fetch_add(&process.handlers, 1);
 	/* Pairs with the fork gate: either it sees this handler or we see it

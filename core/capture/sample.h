@@ -17,8 +17,9 @@
 #include "thread_state.h"
 
 /* A CPU timer of this thread expired 1 + overrun times; `uc` is what the
- * signal interrupted. Handler of the timer signal, all signals blocked. */
-void sample_cpu(const ucontext_t *uc, unsigned overrun) PP_ANY;
+ * signal interrupted. Handler of the timer signal, all signals blocked. A
+ * foreign thread has no variables of a thread that are ours. */
+void sample_cpu(const ucontext_t *uc, unsigned overrun, bool foreign) PP_ANY;
 
 /* Another thread, on whose account something is charged. */
 struct sample_thread {

@@ -118,6 +118,7 @@ struct counted_thread *registry_add(uint32_t tid)
 	t->start_pc = t->base_ns = t->first_ns = 0;
 	atomic_store(&t->timer, -1);
 	atomic_store(&t->recorded, 0);
+	atomic_store(&t->has_tls, false);
 	atomic_fetch_add(&t->generation, 1);
 	t->next = *bucket_of(tid);
 	*bucket_of(tid) = t->index;

@@ -25,7 +25,9 @@ struct counted_thread {
 	/* On the thread's CPU clock: counting starts, first expiry. */
 	uint64_t base_ns, first_ns;
 	_Atomic uint64_t recorded; /* expiries seen: sum of 1 + overrun */
-	uint32_t index, unused;
+	uint32_t index;
+	/* Certainly a thread of libc's: it has variables of its own. */
+	_Atomic bool has_tls;
 };
 
 void registry_lock(void) PP_ANY;

@@ -12,6 +12,7 @@
 
 #include "directory.h"
 #include "fmt.h"
+#include "glibc_thread.h"
 #include "own_stack.h"
 #include "process.h"
 #include "registry.h"
@@ -348,17 +349,32 @@ static void look_for_unseen(void)
 
 /* --- the handler ---------------------------------------------------------- */
 
-/* Whose timer was it? Books the expiries; false for a timer that is gone. */
-static bool book(const siginfo_t *info, uint64_t periods)
+/* Whose timer was it? NULL: it is gone. */
+static struct counted_thread *owner_of(const siginfo_t *info)
 {
 	uint64_t value = (uintptr_t)info->si_value.sival_ptr;
 	struct counted_thread *t = registry_at((uint32_t)value);
 
 	if (!t || atomic_load(&t->generation) != value >> 32 ||
 		atomic_load(&t->timer) != info->si_timerid)
-		return false;
+		return NULL;
+	return t;
+}
+
+static void book(struct counted_thread *t, uint64_t periods)
+{
 	atomic_fetch_add(&t->recorded, periods);
 	atomic_fetch_add(&covered_ns, periods * process.cpu_period_ns);
+}
+
+/* A scan finds threads of any kind: ask once. */
+static bool has_tls(struct counted_thread *t)
+{
+	if (pp_likely(atomic_load(&t->has_tls)))
+		return true;
+	if (!glibc_thread_here())
+		return false;
+	atomic_store(&t->has_tls, true);
 	return true;
 }
 
@@ -385,9 +401,13 @@ static bool have_session(void)
 static void expired(siginfo_t *info, const ucontext_t *uc)
 {
 	unsigned overrun = (unsigned)PP_MAX(info->si_overrun, 0);
+	struct counted_thread *t = owner_of(info);
+	bool foreign = t && !has_tls(t);
 
-	if (have_session() && book(info, 1 + (uint64_t)overrun))
-		sample_cpu(uc, overrun);
+	if (t && (foreign ? process_session_peek() != NULL : have_session())) {
+		book(t, 1 + (uint64_t)overrun);
+		sample_cpu(uc, overrun, foreign);
+	}
 	if (atomic_fetch_add(&samples_seen, 1) % CHECK_EVERY == 0)
 		look_for_unseen();
 }
@@ -427,6 +447,7 @@ static bool lock_or_count(void)
 void timers_init(int sig)
 {
 	timer_signal = sig;
+	glibc_thread_start();
 }
 
 static void move_locked(int sig)
@@ -477,6 +498,8 @@ static void begin_locked(enum timers_from from)
 		if (!t)
 			t = registry_add(self->tid);
 		now = thread_clock_ns(self->tid);
+		if (t)
+			atomic_store(&t->has_tls, true);
 		if (t)
 			arm(t, from == TIMERS_FROM_BIRTH ? 0 : now, now);
 	}
@@ -553,6 +576,7 @@ void timers_thread_begin(uint64_t start_pc)
 	t = registry_add(self->tid);
 	if (t) {
 		t->start_pc = start_pc;
+		atomic_store(&t->has_tls, true);
 		if (atomic_load(&counting))
 			arm(t, 0, thread_clock_ns(self->tid));
 	}

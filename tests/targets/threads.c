@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -224,6 +225,25 @@ static void raw(void)
 		usleep(1000);
 }
 
+/* A thread pointer of its own, below which there is nothing. */
+static void raw_own_tls(void)
+{
+	char *p = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+	void **block = (void **)(p + 4096);
+
+	if (p == MAP_FAILED || mprotect(block, 4096, PROT_READ | PROT_WRITE))
+		exit(1);
+	block[0] = block[2] = block;
+	clone(raw_worker, raw_stack + sizeof(raw_stack),
+		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+			CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS,
+		(void *)2000L, NULL, block);
+	in_main(1500);
+	while (!atomic_load(&raw_done))
+		usleep(1000);
+}
+
 static atomic_int fired;
 
 static void on_timer(union sigval value)
@@ -348,6 +368,7 @@ static const struct {
 	{ "destructors", destructors },
 	{ "raw", raw },
 	{ "raw_alone", raw_alone },
+	{ "raw_own_tls", raw_own_tls },
 	{ "sigev_thread", sigev_thread },
 	{ "no_timers", no_timers },
 	{ "alive_without_timers", alive_without_timers },

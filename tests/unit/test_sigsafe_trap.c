@@ -115,7 +115,7 @@ static void take_samples(const ucontext_t *uc)
 	struct arch_regs regs;
 
 	for (unsigned i = 0; i < 100; i++)
-		sample_cpu(uc, i % 3);
+		sample_cpu(uc, i % 3, i % 2);
 	arch_regs_here(&regs);
 	for (uintptr_t i = 1; i <= 3000; i++)
 		sample_alloc((void *)(i * 64), i, ROW_ONE, &regs, 0);
