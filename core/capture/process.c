@@ -96,7 +96,7 @@ void process_await_session(void)
 			FUTEX_WAIT_PRIVATE, SOMEBODY, &limit);
 }
 
-static PP_COLD struct session *create_session(void)
+static struct session *create_here(void)
 {
 	struct session *s = NULL;
 	uint32_t nobody = NOBODY;
@@ -119,6 +119,20 @@ static PP_COLD struct session *create_session(void)
 	hand_over_early_stats(s);
 	atomic_store_explicit(&process.session, s, memory_order_release);
 	creating_ended();
+	return s;
+}
+
+/* A host's handler that forks in the middle of it would leave two processes
+ * with the same shared file. */
+static PP_COLD struct session *create_session(void)
+{
+	struct session *s = NULL;
+	sys_sigset old;
+
+	sys_block_signals(&old);
+	if (process_generation() != 0) /* in a child that came before */
+		s = create_here();
+	sys_restore_signals(&old);
 	return s;
 }
 
