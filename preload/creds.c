@@ -15,15 +15,16 @@
 #include "lifecycle.h"
 #include "real.h"
 
-#define CHANGE(name, params, args)       \
-	PP_EXPORT int name params        \
-	{                                \
-		int ret;                 \
-                                         \
-		lifecycle_creds_begin(); \
-		ret = real.name args;    \
-		lifecycle_creds_end();   \
-		return ret;              \
+#define CHANGE(name, params, args)               \
+	PP_EXPORT int name params                \
+	{                                        \
+		uint32_t image;                  \
+		int ret;                         \
+                                                 \
+		image = lifecycle_creds_begin(); \
+		ret = real.name args;            \
+		lifecycle_creds_end(image);      \
+		return ret;                      \
 	}
 
 CHANGE(setuid, (uid_t id), (id))

@@ -96,6 +96,7 @@
 	X(int, signalfd, (int fd, const sigset_t *set, int flags),             \
 		(fd, set, flags))                                              \
 	X(int, sigpending, (sigset_t * ret_set), (ret_set))                    \
+	X(int, sigaltstack, (const stack_t *ss, stack_t *old), (ss, old))      \
 	X(void, _exit, (int status), (status))                                 \
 	X(void, _Exit, (int status), (status))                                 \
 	X(int, execve,                                                         \

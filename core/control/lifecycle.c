@@ -226,6 +226,19 @@ void lifecycle_thread_end(void)
 	}
 }
 
+/* Survives fork, as the stack does. */
+static __thread bool small_stack __attribute__((tls_model("initial-exec")));
+
+bool lifecycle_small_stack(bool small)
+{
+	bool was = small_stack;
+
+	small_stack = small;
+	if (was != small && wants(PROFILE_CPU))
+		timers_thread_pause(small);
+	return was;
+}
+
 /* --- fork ----------------------------------------------------------------- */
 
 /*
@@ -287,6 +300,8 @@ void lifecycle_fork_child(void)
 	atomic_store(&process.closed, 0);
 	live_at_exit = NULL;
 	timers_forget();
+	if (small_stack && wants(PROFILE_CPU))
+		timers_thread_pause(true);
 	reporter_reset();
 	reports_reset();
 	flush_reset();
@@ -301,17 +316,19 @@ void lifecycle_fork_child(void)
 
 /* --- credentials ---------------------------------------------------------- */
 
-void lifecycle_creds_begin(void)
+uint32_t lifecycle_creds_begin(void)
 {
 	if (!lifecycle_is_ours())
-		return;
+		return 0;
 	reporter_hold();
 	flush_stop();
+	return process_generation();
 }
 
-void lifecycle_creds_end(void)
+void lifecycle_creds_end(uint32_t image)
 {
-	if (!lifecycle_is_ours())
+	if (image == 0 || image != process_generation() ||
+		!lifecycle_is_ours())
 		return;
 	reporter_release();
 	if (atomic_load(&phase) == RUNNING)

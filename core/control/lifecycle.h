@@ -39,13 +39,18 @@ void lifecycle_exec_failed(void) PP_ANY;
 void lifecycle_thread_begin(uint64_t start_pc, size_t stack_bytes) PP_ANY;
 void lifecycle_thread_end(void) PP_ANY;
 
+/* The calling thread is about to get an alternate stack on which our handler
+ * does not fit, or no longer has one. Returns what was before. */
+bool lifecycle_small_stack(bool small) PP_ANY;
+
 /* Around fork. `prepare` leaves all signals blocked until the other two. */
 void lifecycle_fork_prepare(void) PP_ANY;
 void lifecycle_fork_parent(void) PP_ANY;
 void lifecycle_fork_child(void) PP_ANY;
 
 /* Around a change of this process's credentials: no helper thread runs. */
-void lifecycle_creds_begin(void) PP_ANY;
-void lifecycle_creds_end(void) PP_ANY;
+uint32_t lifecycle_creds_begin(void) PP_ANY;
+/* With what the former returned: a fork may lie between. */
+void lifecycle_creds_end(uint32_t image) PP_ANY;
 
 #endif

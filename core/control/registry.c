@@ -119,6 +119,7 @@ struct counted_thread *registry_add(uint32_t tid)
 	atomic_store(&t->timer, -1);
 	atomic_store(&t->recorded, 0);
 	atomic_store(&t->has_tls, false);
+	t->paused = false;
 	atomic_fetch_add(&t->generation, 1);
 	t->next = *bucket_of(tid);
 	*bucket_of(tid) = t->index;

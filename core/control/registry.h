@@ -28,6 +28,7 @@ struct counted_thread {
 	uint32_t index;
 	/* Certainly a thread of libc's: it has variables of its own. */
 	_Atomic bool has_tls;
+	bool paused; /* has no timer for the time being */
 };
 
 void registry_lock(void) PP_ANY;

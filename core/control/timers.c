@@ -102,6 +102,8 @@ static void set_going(struct counted_thread *t, uint64_t now)
 	uint32_t tid = atomic_load(&t->tid);
 	int id;
 
+	if (t->paused)
+		return;
 	if (next <= now)
 		next += ((now - next) / period + 1) * period;
 	id = create_timer(tid, value_of(t));
@@ -603,6 +605,37 @@ void timers_thread_end(void)
 	}
 	registry_unlock();
 	charge(FRAME_THREAD_END, start_pc, rest, NULL);
+	sys_restore_signals(&old);
+}
+
+static void pause_locked(struct counted_thread *t, bool pause)
+{
+	if (t->paused == pause)
+		return;
+	t->paused = pause;
+	if (!t->first_ns) /* is not being counted now */
+		return;
+	if (pause)
+		delete_timer(atomic_exchange(&t->timer, -1));
+	else
+		set_going(t, thread_clock_ns(atomic_load(&t->tid)));
+}
+
+void timers_thread_pause(bool pause)
+{
+	uint32_t tid = (uint32_t)sys_gettid();
+	struct counted_thread *t;
+	sys_sigset old;
+
+	sys_block_signals(&old);
+	if (lock_or_count()) {
+		t = registry_find(tid);
+		if (!t && pause)
+			t = registry_add(tid);
+		if (t)
+			pause_locked(t, pause);
+		registry_unlock();
+	}
 	sys_restore_signals(&old);
 }
 

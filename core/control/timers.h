@@ -42,6 +42,10 @@ void timers_thread_begin(uint64_t start_pc) PP_ANY;
 /* ... and is about to end. */
 void timers_thread_end(void) PP_ANY;
 
+/* The calling thread has no timer until further notice: what is due meanwhile
+ * is charged at its end. A forked child has to be told again. */
+void timers_thread_pause(bool pause) PP_ANY;
+
 /* If much CPU time is nobody's, look for threads that nobody knows. Happens by
  * itself every 100 samples. */
 void timers_look(void) PP_ANY;

@@ -246,6 +246,25 @@ def samples_fit_into_a_small_alternate_stack():
 
 
 @case
+def no_samples_on_a_stack_that_is_too_small():
+    same("too_small_stack")
+    with lib.Directory() as d:
+        result = lib.run([lib.target("signals"), "too_small_stack"], d,
+                         env={"PPROFC_PROFILES": "cpu"})
+        expect_equal((result.status, result.out), (0, b"child 0 parent 0\n"),
+                     "status and output")
+        found = [lib.Profile(p) for p in result.profiles]
+        both = [(p.flat("cpu")["[thread end]"] / 1e6,
+                 p.cum("cpu")["burn_until"] / 1e6) for p in found]
+        both.sort(key=lambda pair: pair[1])
+        expect_equal(len(both), 2, f"profiles: {both}")
+        for ended, _ in both:
+            expect(250 <= ended <= 350, f"[thread end] has {ended} ms of 300")
+        expect(both[0][1] == 0 and 150 <= both[1][1] <= 250,
+               f"samples of burn_until: {both}, expected 0 and 200 ms")
+
+
+@case
 def program_that_handles_the_dump_signal_keeps_it():
     with lib.Directory() as d:
         log = d / "log"

@@ -344,7 +344,7 @@ static void dump_on_small_stack(void)
 
 /* CPU samples on such a stack; a handler of the program's runs there all the
  * time, the very first sample included. */
-static void burn_on_small_stack(int sig)
+__attribute__((noinline)) static void burn_until(long ms)
 {
 	struct timespec t;
 	volatile unsigned long n = 0;
@@ -352,7 +352,12 @@ static void burn_on_small_stack(int sig)
 	do {
 		n++;
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	} while (t.tv_nsec < 300000000);
+	} while (t.tv_nsec < ms * 1000000);
+}
+
+static void burn_on_small_stack(int sig)
+{
+	burn_until(300);
 	seen = sig;
 }
 
@@ -369,6 +374,32 @@ static void samples_on_small_stack(void)
 	sigaction(SIGUSR1, &act, NULL);
 	raise(SIGUSR1);
 	printf("seen %d\n", seen);
+}
+
+/* A stack that is too small for any handler but the program's, in parent and
+ * child; then one that is large enough. */
+static void too_small_stack(void)
+{
+	static unsigned char area[1 << 17];
+	stack_t stack = { .ss_sp = area + (1 << 16), .ss_size = 3072 };
+	int damaged = 0, status = -1;
+	pid_t child;
+
+	memset(area, 0xa5, sizeof(area));
+	if (sigaltstack(&stack, NULL) != 0)
+		exit(1);
+	child = fork();
+	burn_until(300);
+	for (int i = 0; i < 1 << 16; i++)
+		damaged += area[i] != 0xa5;
+	if (child == 0)
+		_exit(damaged != 0);
+	if (waitpid(child, &status, 0) == child)
+		printf("child %d parent %d\n", status, damaged);
+	stack.ss_size = 1 << 16;
+	if (sigaltstack(&stack, NULL) != 0)
+		exit(1);
+	burn_until(500);
 }
 
 /* --- waits that must not be interrupted ----------------------------------- */
@@ -424,6 +455,7 @@ static const struct {
 	{ "dumps_without_clone", dumps_without_clone },
 	{ "dump_on_small_stack", dump_on_small_stack },
 	{ "samples_on_small_stack", samples_on_small_stack },
+	{ "too_small_stack", too_small_stack },
 	{ "waits", waits },
 	{ "idle", idle },
 };
