@@ -327,8 +327,7 @@ uint32_t lifecycle_creds_begin(void)
 
 void lifecycle_creds_end(uint32_t image)
 {
-	if (image == 0 || image != process_generation() ||
-		!lifecycle_is_ours())
+	if (image == 0 || image != process_generation() || !lifecycle_is_ours())
 		return;
 	reporter_release();
 	if (atomic_load(&phase) == RUNNING)

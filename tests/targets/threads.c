@@ -228,8 +228,8 @@ static void raw(void)
 /* A thread pointer of its own, below which there is nothing. */
 static void raw_own_tls(void)
 {
-	char *p = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-		-1, 0);
+	char *p = mmap(
+		NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void **block = (void **)(p + 4096);
 
 	if (p == MAP_FAILED || mprotect(block, 4096, PROT_READ | PROT_WRITE))
