@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
+#include "code_gate.h"
 #include "fmt.h"
 #include "object.h"
 #include "own_modules.h"
@@ -166,20 +167,35 @@ static uint64_t search(uint64_t pc)
 	return before % 2 == 0 && atomic_load(&version) == before ? found : 0;
 }
 
+/* Other objects than that of a running frame may be unmapped meanwhile, unless
+ * the gate is held. */
+static bool walk_safely(uint64_t pc, struct object *ret)
+{
+	bool found;
+
+	if (!code_gate_enter())
+		return false;
+	found = walk(pc, ret);
+	code_gate_leave();
+	return found;
+}
+
 bool own_modules_find(uint64_t pc, struct object *ret)
 {
 	struct safe_reader r;
 	uint64_t map;
 
-	if (atomic_load(&stale))
+	if (atomic_load(&stale) && code_gate_enter()) {
 		rebuild();
+		code_gate_leave();
+	}
 	map = search(pc);
 	safe_read_init(&r);
 	/* The entry may be older than the list: believe it only if the object
 	 * is still there. */
 	if (map && read_object(&r, map, ret) && pc >= ret->lo && pc < ret->hi)
 		return true;
-	if (!walk(pc, ret))
+	if (!walk_safely(pc, ret))
 		return false;
 	own_modules_invalidate();
 	return true;
