@@ -61,8 +61,14 @@ def check_short_stacks(paths, kind):
     lib.note(f"{kind}: {short.total()} of {total} stacks short: {short}")
     expect(total >= 20 * SECONDS, f"only {total} {kind} samples")
     # An expiry that was delivered late counts for several: at most 2 on
-    # average (heap rows: as many as the site allocated, but none is short).
-    expect(short.total() <= 2 * largest_count(SHORT_SHARE * min(total, 50000)),
+    # average. A heap sample stands for up to 4096 objects, so there are too
+    # many for chance to matter: the share itself, twice for uneven weights.
+    # (With our own table a walk into a library that is just being closed or
+    # opened elsewhere may end early: code_gate.h.)
+    allowed = 2 * largest_count(SHORT_SHARE * min(total, 50000))
+    if kind == "heap":
+        allowed = max(allowed, 2 * SHORT_SHARE * total)
+    expect(short.total() <= allowed,
            f"{short.total()} of {total} {kind} stacks are short: {short}")
 
 
