@@ -25,7 +25,7 @@
 #include "sys.h"
 #include "thread_state.h"
 #include "threads.h"
-#include "timers.h"
+#include "unseen.h"
 
 #define CONTROL_BLOCK 4096u /* glibc's struct pthread and to spare */
 #ifndef SYS_close_range
@@ -97,7 +97,7 @@ static void leave(void)
 
 	if (s && thread_state.slot)
 		threads_release(s, thread_state.slot);
-	timers_helper_end();
+	unseen_helper_end();
 }
 
 static void run(void *arg)
@@ -105,7 +105,7 @@ static void run(void *arg)
 	struct start start = *(const struct start *)arg;
 
 	is_helper = true;
-	timers_helper_begin();
+	unseen_helper_begin();
 	take_own_table();
 	(void)sys_call2(SYS_prctl, PR_SET_NAME, "pprofc");
 	start.fn(start.arg);

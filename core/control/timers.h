@@ -50,11 +50,6 @@ void timers_thread_pause(bool pause) PP_ANY;
  * itself every 100 samples. */
 void timers_look(void) PP_ANY;
 
-/* A thread of ours that is not to be counted as the host's: at its start, and
- * just before its end. */
-void timers_helper_begin(void) PP_ANY;
-void timers_helper_end(void) PP_ANY;
-
 /* A forked child: no timer is inherited. */
 void timers_forget(void) PP_ANY;
 

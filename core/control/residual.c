@@ -1,0 +1,94 @@
+/*
+ * residual.c - see residual.h. Context: PP_ANY.
+ */
+#include "pp.h"
+
+#include "account.h"
+#include "fmt.h"
+#include "own_fd.h"
+#include "own_stack.h"
+#include "process.h"
+#include "registry.h"
+#include "residual.h"
+#include "sys.h"
+#include "unwind.h"
+
+#define SESSION_PATIENCE_NS 100000000u
+
+struct charge {
+	enum frame_synthetic leaf;
+	uint64_t start_pc, periods;
+	const struct sample_thread *of;
+};
+
+/*
+ * The session, which another thread may just be making: that takes less than a
+ * millisecond, and unlike a handler this may wait for it. Once only in vain.
+ */
+static struct session *patient_session(void)
+{
+	static _Atomic bool in_vain;
+	struct session *s = process_session();
+	uint64_t end;
+
+	if (s || atomic_load(&in_vain))
+		return s;
+	end = sys_clock_ns(CLOCK_MONOTONIC) + SESSION_PATIENCE_NS;
+	while (!s && sys_clock_ns(CLOCK_MONOTONIC) < end) {
+		(void)sys_call0(SYS_sched_yield);
+		s = process_session();
+	}
+	atomic_store(&in_vain, s == NULL);
+	return s;
+}
+
+static void charge_here(void *arg)
+{
+	const struct charge *c = arg;
+	struct session *s = patient_session();
+	frame_t start = s && c->start_pc ? unwind_frame_of(s, c->start_pc, true)
+					 : 0;
+
+	sample_cpu_synthetic(c->leaf, start, c->periods, c->of);
+}
+
+/* Making a session takes more stack than a thread may have. */
+void residual_charge(enum frame_synthetic leaf, uint64_t start_pc,
+	uint64_t periods, const struct sample_thread *of)
+{
+	struct charge c = { leaf, start_pc, periods, of };
+
+	if (!periods)
+		return;
+	if (process_session_peek())
+		charge_here(&c);
+	else
+		own_stack_run(charge_here, &c);
+}
+
+static void read_name(uint32_t tid, struct sample_thread *ret)
+{
+	char path[48];
+	struct own_fd f;
+	long n = 0;
+
+	*ret = (struct sample_thread){ .tid = tid };
+	(void)fmt(path, sizeof(path), "/proc/self/task/%u/comm", tid);
+	if (own_fd_open_any(&f, path, O_RDONLY, 0) == 0)
+		n = sys_read(f.fd, ret->name, sizeof(ret->name));
+	(void)own_fd_close(&f);
+	/* A newline ends it; the kernel's names have at most 15 characters. */
+	ret->name[n > 0 ? n - 1 : 0] = '\0';
+}
+
+void residual_settle(struct counted_thread *t)
+{
+	uint32_t tid = atomic_load(&t->tid);
+	uint64_t rest = account_close(t);
+	struct sample_thread of;
+
+	if (!rest)
+		return;
+	read_name(tid, &of);
+	residual_charge(FRAME_THREAD_END, t->start_pc, rest, &of);
+}
