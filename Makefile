@@ -106,7 +106,7 @@ endif
 $B/obj/%.o: %.c Makefile | $(READY) $(GEN_C)
 	$(call say,CC)
 	$Qmkdir -p $(@D) && $(CC) $(call flags,$(call dir_of,$<)) $(WARN) \
-		$(CFLAGS) -MMD -MP -c -o $@ $<
+		$(CFLAGS) -MD -MP -c -o $@ $<
 
 $B/gen/%.pb-c.c: proto/%.proto | $(READY)
 	$(call say,PROTOC)

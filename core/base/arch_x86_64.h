@@ -75,15 +75,25 @@ static inline void arch_regs_from_ucontext(
 }
 
 /* The registers of the running function, here. Inlined, so that the frame is
- * the caller's own. Registers that are not callee-saved read as zero. */
+ * the caller's own. Registers that are not callee-saved read as zero: in
+ * assembly, because in cold functions gcc makes a slow string instruction of
+ * it. */
 static inline __attribute__((always_inline)) void arch_regs_here(
 	struct arch_regs *regs)
 {
-	for (int i = 0; i < ARCH_REGS; i++)
-		regs->r[i] = 0;
-	__asm__ volatile("movq %%rbx, 24(%0)\n\t"
+	__asm__ volatile("xorl %%eax, %%eax\n\t"
+			 "movq %%rax, 0(%0)\n\t"
+			 "movq %%rax, 8(%0)\n\t"
+			 "movq %%rax, 16(%0)\n\t"
+			 "movq %%rbx, 24(%0)\n\t"
+			 "movq %%rax, 32(%0)\n\t"
+			 "movq %%rax, 40(%0)\n\t"
 			 "movq %%rbp, 48(%0)\n\t"
 			 "movq %%rsp, 56(%0)\n\t"
+			 "movq %%rax, 64(%0)\n\t"
+			 "movq %%rax, 72(%0)\n\t"
+			 "movq %%rax, 80(%0)\n\t"
+			 "movq %%rax, 88(%0)\n\t"
 			 "movq %%r12, 96(%0)\n\t"
 			 "movq %%r13, 104(%0)\n\t"
 			 "movq %%r14, 112(%0)\n\t"
@@ -92,7 +102,7 @@ static inline __attribute__((always_inline)) void arch_regs_here(
 			 "movq %%rax, 128(%0)\n\t"
 			 :
 			 : "r"(regs->r)
-			 : "rax", "memory");
+			 : "rax", "cc", "memory");
 }
 
 /* *word -= n; true when the result went below zero. One instruction on memory

@@ -9,12 +9,16 @@
 
 #define SLOTS 32u
 
-/* A thread that has ended, or that was refused memory. */
+/* A thread that remembers nothing: it has ended, or was refused memory. */
 static PP_BIG struct memo none;
 
 static PP_COLD void prepare(struct thread_state *t)
 {
-	struct memo *memos = sys_map_pages(SLOTS * sizeof(*memos));
+	bool wanted = process.settings.heap_rate <= MEMO_MOST_RATE &&
+		      /* libunwind keeps no log */
+		      process.settings.unwinder != UNWINDER_LIBUNWIND;
+	struct memo *memos = wanted ? sys_map_pages(SLOTS * sizeof(*memos))
+				    : NULL;
 
 	t->memos = memos ? memos : &none;
 }
@@ -24,12 +28,11 @@ struct memo *memo_at(
 {
 	uint64_t h = site ^ regs->r[ARCH_REG_SP] << 5;
 
-	/* libunwind keeps no log. */
-	if (!t->end_seen || process.settings.heap_rate > MEMO_MOST_RATE ||
-		process.settings.unwinder == UNWINDER_LIBUNWIND)
-		return NULL;
-	if (pp_unlikely(!t->memos))
+	if (pp_unlikely(!t->memos)) {
+		if (!t->end_seen)
+			return NULL;
 		prepare(t);
+	}
 	if (pp_unlikely(t->memos == &none))
 		return NULL;
 	return &t->memos[(h * 0x9e3779b97f4a7c15u >> 40) % SLOTS];

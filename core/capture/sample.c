@@ -53,37 +53,42 @@ static bool same_image(const struct thread_state *t)
 #define SELF_EVERY 1024u
 
 struct self_time {
+	uint64_t weight;	  /* 0: not timed, nothing else is set */
 	uint64_t began, clock_ns; /* what one reading of the clock takes */
-	uint64_t weight;	  /* 0: not timed */
 };
 
-static struct self_time self_begin(struct thread_state *t)
+static PP_COLD void self_start(struct self_time *st, uint64_t weight)
+{
+	uint64_t first = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	st->weight = weight;
+	st->began = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	st->clock_ns = st->began - first;
+}
+
+static inline void self_begin(struct thread_state *t, struct self_time *st)
 {
 	uint32_t n = ++t->slow_paths;
-	struct self_time st = { .weight = 1 };
-	uint64_t first;
 
-	if (pp_likely(n > SELF_FIRST))
-		st.weight = n % SELF_EVERY ? 0 : SELF_EVERY;
-	if (st.weight) {
-		first = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-		st.began = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-		st.clock_ns = st.began - first;
-	}
-	return st;
+	st->weight = 0;
+	if (pp_unlikely(n <= SELF_FIRST))
+		self_start(st, 1);
+	else if (pp_unlikely(n % SELF_EVERY == 0))
+		self_start(st, SELF_EVERY);
 }
 
-static PP_COLD void self_add(struct session *s, struct self_time st)
+static PP_COLD void self_add(struct session *s, const struct self_time *st)
 {
-	uint64_t ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - st.began;
+	uint64_t ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - st->began;
 
-	if (ns > st.clock_ns)
-		session_count(s, STAT_SELF_NS, st.weight * (ns - st.clock_ns));
+	if (ns > st->clock_ns)
+		session_count(
+			s, STAT_SELF_NS, st->weight * (ns - st->clock_ns));
 }
 
-static void self_end(struct session *s, struct self_time st)
+static inline void self_end(struct session *s, const struct self_time *st)
 {
-	if (pp_unlikely(st.weight))
+	if (pp_unlikely(st->weight))
 		self_add(s, st);
 }
 
@@ -158,7 +163,7 @@ static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
 	if (!key->thread[0]) /* zero padded by the kernel */
 		(void)sys_call2(SYS_prctl, PR_GET_NAME, key->thread);
 	r.row = rows_intern(c->s, key);
-	ring_push(c->s, &r, c->slot, in_handler);
+	ring_push(c->s, r, c->slot, in_handler);
 }
 
 static void cpu_with_session(struct session *s, struct thread_state *t,
@@ -207,12 +212,13 @@ void sample_cpu(const ucontext_t *uc, unsigned overrun, bool foreign)
 	if (atomic_load(&process.gate_closed)) {
 		process_count(STAT_LOST_CPU_FORK, periods);
 	} else {
-		struct self_time began = self_begin(t);
+		struct self_time began;
 
+		self_begin(t, &began);
 		s = process_session();
 		if (s) {
 			cpu_with_session(s, t, uc, periods);
-			self_end(s, began);
+			self_end(s, &began);
 		} else {
 			process_count(STAT_LOST_CPU_SESSION, periods);
 		}
@@ -284,7 +290,16 @@ static void push_heap(struct session *s, uint32_t slot, enum record_kind kind,
 		.size = v->size,
 	};
 
-	ring_push(s, &r, slot, false);
+	ring_push(s, r, slot, false);
+}
+
+/* Off the list; false if p is not on it. */
+static bool take(struct session *s, void *p, struct live_value *ret)
+{
+	if (!live_take(s, (uintptr_t)p, ret))
+		return false;
+	filter_remove(p);
+	return true;
 }
 
 /* An entry for an address that is just being handed out: its free went past
@@ -293,73 +308,79 @@ static void take_stale(struct session *s, uint32_t slot, void *p)
 {
 	struct live_value old;
 
-	if (!live_take(s, (uintptr_t)p, &old))
+	if (!take(s, p, &old))
 		return;
-	filter_remove(p);
 	session_count(s, STAT_HEAP_STALE, 1);
 	push_heap(s, slot, RECORD_FREE, &old);
 }
 
-/* The stack of an allocation, walked or remembered; 0 = no room. */
-static uint32_t stack_of_alloc(
-	struct capture *c, const struct arch_regs *regs, struct memo *memo)
+/* The stack of an allocation, to be remembered if `memo`; 0 = no room. */
+static uint32_t walk_alloc(struct session *s, struct thread_state *t,
+	const struct arch_regs *regs, struct memo *memo)
 {
+	struct capture c = begin(s, t);
 	struct safe_log *log = NULL;
 	uint32_t stack = 0;
 
-	if (memo && memo_holds(memo, regs, c->bounds))
-		return memo->stack;
 	if (memo)
-		log = memo_begin(memo, regs, c->bounds);
-	if (walk(c, regs, false, 0, log)) {
-		strip_own_leaf(c);
-		stack = intern(c);
+		log = memo_begin(memo, regs, c.bounds);
+	if (walk(&c, regs, false, 0, log)) {
+		strip_own_leaf(&c);
+		stack = intern(&c);
 	}
 	if (memo) /* the ends of others are counted at each walk */
-		memo_finish(memo, c->end == UNWIND_COMPLETE ? stack : 0);
+		memo_finish(memo, c.end == UNWIND_COMPLETE ? stack : 0);
 	return stack;
 }
 
-static uint32_t row_of_alloc(struct capture *c, const struct arch_regs *regs,
-	uint64_t site, struct thread_state *t, uint64_t size)
+static __attribute__((noinline)) uint32_t row_unremembered(struct session *s,
+	struct thread_state *t, const struct arch_regs *regs, struct memo *memo,
+	bool held, uint16_t class)
 {
-	struct memo *memo = memo_at(t, regs, site);
-	struct row_key key = {
-		.kind = ROW_HEAP,
-		.size_class = size_class(size),
-		.stack = stack_of_alloc(c, regs, memo),
-	};
+	struct row_key key = { .kind = ROW_HEAP, .size_class = class };
 	uint32_t row;
 
-	if (memo && memo->row && memo->row_class == key.size_class)
-		return memo->row;
-	row = rows_intern(c->s, &key);
-	if (memo && memo->stack && row != c->s->overflow_rows[ROW_HEAP]) {
+	key.stack = held ? memo->stack : walk_alloc(s, t, regs, memo);
+	row = rows_intern(s, &key);
+	if (memo && memo->stack && row != s->overflow_rows[ROW_HEAP]) {
 		memo->row = row;
-		memo->row_class = key.size_class;
+		memo->row_class = class;
 	}
 	return row;
+}
+
+static uint32_t row_of_alloc(struct session *s, struct thread_state *t,
+	const struct arch_regs *regs, uint64_t site, uint64_t size)
+{
+	struct unwind_bounds bounds = { t->stack_lo, t->stack_hi };
+	struct memo *memo = memo_at(t, regs, site);
+	bool held = memo && memo_holds(memo, regs, bounds);
+	uint16_t class = (uint16_t)size_class(size);
+
+	if (held && memo->row && memo->row_class == class)
+		return memo->row;
+	return row_unremembered(s, t, regs, memo, held, class);
 }
 
 static void alloc_with_session(struct session *s, struct thread_state *t,
 	void *p, struct live_value *v, const struct arch_regs *regs,
 	uint64_t site)
 {
-	struct capture c = begin(s, t);
+	uint32_t slot = thread_slot_of(s, t);
 	bool kept;
 
-	v->row = row_of_alloc(&c, regs, site, t, v->size);
+	v->row = row_of_alloc(s, t, regs, site, v->size);
 	if (!same_image(t))
 		return;
 	if (process_wiped.filter[filter_slot(p)])
-		take_stale(s, c.slot, p);
+		take_stale(s, slot, p);
 	filter_add(p);
 	kept = live_put(s, (uintptr_t)p, v);
 	if (!kept) {
 		filter_remove(p);
 		session_count(s, STAT_LOST_HEAP_LIVE, 1);
 	}
-	push_heap(s, c.slot, kept ? RECORD_ALLOC : RECORD_UNTRACKED, v);
+	push_heap(s, slot, kept ? RECORD_ALLOC : RECORD_UNTRACKED, v);
 }
 
 void sample_alloc(void *p, size_t size, uint64_t objects,
@@ -371,9 +392,9 @@ void sample_alloc(void *p, size_t size, uint64_t objects,
 	struct self_time began;
 
 	if (s) {
-		began = self_begin(t);
+		self_begin(t, &began);
 		alloc_with_session(s, t, p, &v, regs, site);
-		self_end(s, began);
+		self_end(s, &began);
 	} else if (t) {
 		process_count(STAT_LOST_HEAP_SESSION, 1);
 	}
@@ -385,9 +406,8 @@ void sample_hold(void *p, struct sample_held *ret)
 	struct live_value v;
 
 	ret->address = 0;
-	if (!s || !live_take(s, (uintptr_t)p, &v))
+	if (!s || !take(s, p, &v))
 		return;
-	filter_remove(p);
 	*ret = (struct sample_held){ .address = (uintptr_t)p,
 		.row = v.row,
 		.size = v.size,
@@ -428,13 +448,13 @@ void sample_free(void *p)
 {
 	struct thread_state *t = thread_state_get();
 	struct session *s = process_session_peek();
-	struct sample_held held;
+	struct live_value v;
 	struct self_time began;
 
 	if (!t || !s)
 		return;
-	began = self_begin(t);
-	sample_hold(p, &held);
-	sample_let_go(&held);
-	self_end(s, began);
+	self_begin(t, &began);
+	if (take(s, p, &v))
+		push_heap(s, thread_slot_of(s, t), RECORD_FREE, &v);
+	self_end(s, &began);
 }

@@ -10,25 +10,13 @@
 
 __thread struct thread_state thread_state;
 
-static PP_COLD void renew(struct thread_state *t, uint32_t generation)
+PP_COLD void thread_state_renew(struct thread_state *t, uint32_t generation)
 {
 	t->tid = (uint32_t)sys_gettid();
 	t->slot = 0;
 	t->rng = 0;
 	t->slow_paths = 0;
 	t->generation = generation;
-}
-
-struct thread_state *thread_state_get(void)
-{
-	struct thread_state *t = &thread_state;
-	uint32_t generation = process_generation();
-
-	if (pp_unlikely(generation == 0))
-		return NULL;
-	if (pp_unlikely(t->generation != generation))
-		renew(t, generation);
-	return t;
 }
 
 static PP_COLD uint64_t seed(const struct thread_state *t)

@@ -11,6 +11,8 @@
 
 #include "pp.h"
 
+#include "process.h"
+
 struct memo;
 
 struct thread_state {
@@ -35,10 +37,23 @@ struct thread_state {
 extern __thread struct thread_state thread_state
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* The cold part of thread_state_get(). */
+void thread_state_renew(struct thread_state *t, uint32_t generation) PP_ANY;
+
 /* The calling thread's state, made valid for this process image: after a fork
  * everything but the countdown is forgotten. Returns NULL in a detached
  * process (generation 0). */
-struct thread_state *thread_state_get(void) PP_ANY;
+static inline struct thread_state *thread_state_get(void)
+{
+	struct thread_state *t = &thread_state;
+	uint32_t generation = process_generation();
+
+	if (pp_unlikely(generation == 0))
+		return NULL;
+	if (pp_unlikely(t->generation != generation))
+		thread_state_renew(t, generation);
+	return t;
+}
 
 /* A uniform random number; seeds itself from the kernel, clock, ids and
  * addresses. */

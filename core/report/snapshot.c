@@ -90,14 +90,13 @@ static void sleep_a_little(unsigned tries)
  * the thread we interrupted, hence the bound. Returns the records left. */
 static uint32_t drain(struct session *s)
 {
-	uint64_t head = atomic_load_explicit(
-		&s->ring_head, memory_order_acquire);
+	uint64_t end = ring_end(s);
 	int64_t left = 0;
 
 	for (unsigned i = 0; i < SETTLE_YIELDS + SETTLE_SLEEPS; i++) {
 		(void)ring_drain(s, UINT32_MAX);
-		left = (int64_t)(head - atomic_load_explicit(&s->ring_tail,
-						memory_order_acquire));
+		left = (int64_t)(end - atomic_load_explicit(&s->ring_tail,
+					       memory_order_acquire));
 		if (left <= 0)
 			return 0;
 		sleep_a_little(i);
@@ -239,7 +238,7 @@ int snapshot_take(struct session *s, const struct report_request *request,
 	/* Without the baton the rows are still right, only not up to date;
 	 * the number of records missing goes into a comment. */
 	snap.undrained = baton ? drain(s)
-			       : (uint32_t)(s->ring_head - s->ring_tail);
+			       : (uint32_t)(ring_end(s) - s->ring_tail);
 	copy_rows(s, request, live, count, &snap);
 	if (baton)
 		baton_release(s);

@@ -46,7 +46,7 @@ uint32_t index_intern(struct session *s, struct seglist *l, uint64_t hash,
 
 	for (unsigned k = 0; k < SESSION_SEGMENTS; k++) {
 		_Atomic uint64_t *seg = seglist_segment(s, l, k, true);
-		uint32_t mask = (l->first << k) - 1;
+		uint32_t mask = seglist_size(l, k) - 1;
 		_Atomic uint64_t *slot;
 		uint32_t id;
 

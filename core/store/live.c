@@ -21,7 +21,7 @@ struct segment {
 static inline bool find_segment(struct session *s, unsigned k, uint64_t address,
 	bool grow, struct segment *ret)
 {
-	uint32_t n = s->live_keys.first << k;
+	uint32_t n = seglist_size(&s->live_keys, k);
 
 	/* Values first: whoever finds the keys finds them, too. */
 	if (grow && !seglist_segment(s, &s->live_values, k, true))
@@ -30,6 +30,16 @@ static inline bool find_segment(struct session *s, unsigned k, uint64_t address,
 	ret->k = k;
 	ret->bucket = (uint32_t)pp_mix(address) & (n - 1) & ~(LIVE_BUCKET - 1);
 	return ret->keys != NULL;
+}
+
+/* Field by field and not as a whole: the fields have just been stored one by
+ * one, and a wider load waits until they are in the cache. */
+static inline void copy(
+	volatile struct live_value *to, const volatile struct live_value *from)
+{
+	to->row = from->row;
+	to->size = from->size;
+	to->objects = from->objects;
 }
 
 static inline struct live_value *value_at(
@@ -66,7 +76,7 @@ static inline bool put_in(struct session *s, struct segment *seg,
 			    &empty, BUSY, memory_order_acquire,
 			    memory_order_relaxed))
 			continue;
-		*value_at(s, seg, i) = *v;
+		copy(value_at(s, seg, i), v);
 		atomic_store_explicit(
 			&seg->keys[i], address, memory_order_release);
 		return true;
@@ -106,7 +116,7 @@ static inline bool take_from(struct session *s, struct segment *seg,
 			    &want, BUSY, memory_order_acquire,
 			    memory_order_relaxed))
 			return false; /* somebody else frees it, too */
-		*ret = *value_at(s, seg, i);
+		copy(ret, value_at(s, seg, i));
 		atomic_store_explicit(&seg->keys[i], 0, memory_order_release);
 		return true;
 	}
@@ -132,7 +142,7 @@ static bool read_entry(_Atomic uint64_t *key, const struct live_value *value,
 
 	if (before == 0 || before == BUSY)
 		return false;
-	*ret = *(const volatile struct live_value *)value;
+	copy(ret, value);
 	atomic_thread_fence(memory_order_acquire);
 	*ret_address = before;
 	return atomic_load_explicit(key, memory_order_relaxed) == before;
@@ -148,7 +158,7 @@ void live_each(const struct session *s, live_visit_fn *visit, void *arg)
 		_Atomic uint64_t *keys = session_at(s, off_k);
 		struct live_value *values = session_at(s, off_v);
 
-		for (uint32_t i = 0; i < s->live_keys.first << k; i++) {
+		for (uint32_t i = 0; i < seglist_size(&s->live_keys, k); i++) {
 			struct live_value v;
 			uint64_t address;
 

@@ -5,17 +5,19 @@
  * ticket t belongs to slot t % n, and the word of a slot that waits for ticket
  * t is FREE(t).
  *
- *   push   reads head = t; CAS FREE(t) -> CLAIMED(t, thread); whoever finds
- *          slot t no longer free moves head from t to t + 1, so a writer that
- *          stops between the two steps hinders nobody. Then the record is
- *          written and the word becomes FULL(t) (release), by CAS.
+ *   push   finds the first FREE(t) from ring_hint on; CAS FREE(t) ->
+ *          CLAIMED(t, thread); the hint becomes t + 1, by a plain store: a
+ *          late one takes it back, and the next claims walk on from there.
+ *          Never ahead of the next ticket, so tickets are claimed in order.
+ *          Then the record is written and the word becomes FULL(t) (release).
  *   drain  (baton) FULL(t) -> APPLYING(t), adds the record to its row, ->
  *          FREE(t + n), tail = t + 1. Stops at CLAIMED: that writer is at work
  *          or was interrupted by us.
  *   dead   CLAIMED -> DEAD(t) by ring_abandon(); drain skips and counts it.
  *
- * The ticket has 40 bits in the word and 64 in head and tail; equality modulo
- * 2^40 cannot be confused, as live tickets differ by less than 2 n.
+ * The ticket has 40 bits in the word and 64 in hint and tail; their order
+ * modulo 2^40 cannot be confused unless a thread stops for 2^39 tickets between
+ * two instructions here.
  */
 #include "pp.h"
 
@@ -57,33 +59,36 @@ static struct ring_slot *slot_of(const struct session *s, uint64_t ticket)
 	return &slots[ticket & (s->ring_slots - 1)];
 }
 
-/* Claim the next slot; false when the ring is full. */
-static bool claim(struct session *s, uint32_t thread, uint64_t *ret_ticket)
+/* A slot's word, as seen by who looks for ticket t there: 0 it is free, below 0
+ * it is of a round before, above 0 it has been claimed. */
+static int64_t ahead(uint64_t w, uint64_t t)
 {
-	uint64_t t = atomic_load_explicit(&s->ring_head, memory_order_relaxed);
+	return (int64_t)(w - word(FREE, t, 0));
+}
+
+/* After ticket t, which has been claimed. The hint that led to it may be old;
+ * nothing before tail is free. */
+static uint64_t next_ticket(const struct session *s, uint64_t t, uint64_t w)
+{
+	uint64_t tail;
+
+	if (pp_likely(ahead(w, t) < INT64_C(1) << TICKET_SHIFT))
+		return t + 1;
+	tail = atomic_load_explicit(&s->ring_tail, memory_order_relaxed);
+	return PP_MAX(t + 1, tail);
+}
+
+uint64_t ring_end(const struct session *s)
+{
+	uint64_t t = atomic_load_explicit(&s->ring_hint, memory_order_relaxed);
 
 	for (;;) {
-		struct ring_slot *slot = slot_of(s, t);
-		uint64_t w = word(FREE, t, 0);
-		uint64_t seen = t;
-		bool mine = atomic_compare_exchange_strong_explicit(&slot->word,
-			&w, word(CLAIMED, t, thread), memory_order_acquire,
-			memory_order_acquire);
+		uint64_t w = atomic_load_explicit(
+			&slot_of(s, t)->word, memory_order_acquire);
 
-		/* FREE or claimed of an older round: nobody has drained it. */
-		if (!mine && (w >> TICKET_SHIFT) != (t & TICKET_MASK) &&
-			atomic_load_explicit(
-				&s->ring_head, memory_order_acquire) == t)
-			return false;
-		/* Ours, or somebody's claim of t: help head past it. */
-		(void)atomic_compare_exchange_strong_explicit(&s->ring_head,
-			&seen, t + 1, memory_order_release,
-			memory_order_relaxed);
-		if (mine) {
-			*ret_ticket = t;
-			return true;
-		}
-		t = atomic_load_explicit(&s->ring_head, memory_order_acquire);
+		if (ahead(w, t) <= 0)
+			return t;
+		t = next_ticket(s, t, w);
 	}
 }
 
@@ -138,7 +143,7 @@ static void count_tally(struct session *s, const struct tally *tally)
 		session_count(s, STAT_HEAP_FREES, tally->n[RECORD_FREE]);
 }
 
-static void apply_directly(struct session *s, const struct record *r)
+void ring_push_late(struct session *s, const struct record *r)
 {
 	struct tally tally = { { 0 } };
 
@@ -190,17 +195,6 @@ unsigned ring_drain(struct session *s, unsigned most)
 	return done;
 }
 
-/* Complete a claim, if it is still ours: not if it was given up for dead, nor
- * in a child that a fork made in the middle of this. */
-static bool fill(struct session *s, uint64_t t, uint32_t thread)
-{
-	uint64_t mine = word(CLAIMED, t, thread);
-
-	return atomic_compare_exchange_strong_explicit(&slot_of(s, t)->word,
-		&mine, word(FULL, t, thread), memory_order_release,
-		memory_order_relaxed);
-}
-
 static void drain_some(struct session *s, bool in_handler)
 {
 	sys_sigset old = 0;
@@ -218,21 +212,52 @@ static void drain_some(struct session *s, bool in_handler)
 		sys_restore_signals(&old);
 }
 
-void ring_push(struct session *s, const struct record *r, uint32_t thread,
-	bool in_handler)
+bool ring_claim(struct session *s, uint32_t thread, bool in_handler,
+	struct ring_claim *ret)
 {
-	uint64_t t;
+	uint64_t t = atomic_load_explicit(&s->ring_hint, memory_order_relaxed);
+	bool drained = false;
 
-	if (!claim(s, thread, &t)) {
-		drain_some(s, in_handler);
-		if (!claim(s, thread, &t)) {
-			apply_directly(s, r);
-			return;
+	for (;;) {
+		struct ring_slot *slot = slot_of(s, t);
+		uint64_t w = atomic_load_explicit(
+			&slot->word, memory_order_relaxed);
+
+		/* Acquire: who drained it has read the record. */
+		if (ahead(w, t) == 0 &&
+			atomic_compare_exchange_strong_explicit(&slot->word, &w,
+				word(CLAIMED, t, thread), memory_order_acquire,
+				memory_order_relaxed)) {
+			*ret = (struct ring_claim){ slot, t, thread };
+			break;
+		}
+		if (ahead(w, t) >= 0) {
+			t = next_ticket(s, t, w);
+		} else if (!drained) {
+			drain_some(s, in_handler);
+			drained = true;
+		} else {
+			return false;
 		}
 	}
-	slot_of(s, t)->record = *r;
-	if (!fill(s, t, thread))
+	atomic_store_explicit(&s->ring_hint, t + 1, memory_order_relaxed);
+	return true;
+}
+
+/* The claim may be ours no more: it was given up for dead, or this is a child
+ * that a fork made in the middle. Test and store need not be one step: claims
+ * are given up by their own thread or after its end. */
+void ring_commit(
+	struct session *s, const struct ring_claim *claim, bool in_handler)
+{
+	uint64_t t = claim->ticket;
+	_Atomic uint64_t *at = &claim->slot->word;
+
+	if (atomic_load_explicit(at, memory_order_relaxed) !=
+		word(CLAIMED, t, claim->thread))
 		return;
+	atomic_store_explicit(
+		at, word(FULL, t, claim->thread), memory_order_release);
 	if (t - atomic_load_explicit(&s->ring_tail, memory_order_relaxed) >=
 		s->ring_slots / 2)
 		drain_some(s, in_handler);
@@ -241,7 +266,7 @@ void ring_push(struct session *s, const struct record *r, uint32_t thread,
 void ring_abandon(struct session *s, uint32_t thread)
 {
 	uint64_t t = atomic_load(&s->ring_tail);
-	uint64_t end = atomic_load(&s->ring_head);
+	uint64_t end = ring_end(s);
 
 	for (; thread && t < end; t++) {
 		uint64_t w = word(CLAIMED, t, thread);

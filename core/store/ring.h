@@ -20,14 +20,45 @@ struct ring_slot {
 	struct record record;
 };
 
+/* A slot that is this thread's to write. */
+struct ring_claim {
+	struct ring_slot *slot;
+	uint64_t ticket;
+	uint32_t thread;
+};
+
+/* The steps of ring_push(). Claim: false when the ring is full and cannot be
+ * drained. */
+bool ring_claim(struct session *s, uint32_t thread, bool in_handler,
+	struct ring_claim *ret) PP_ANY;
+void ring_commit(struct session *s, const struct ring_claim *claim,
+	bool in_handler) PP_ANY;
+void ring_push_late(struct session *s, const struct record *r) PP_ANY;
+
 /*
- * Push *r for the thread slot `thread` (threads.h; 0 = none). Drains when the
+ * Push r for the thread slot `thread` (threads.h; 0 = none). Drains when the
  * ring is half full: everything from a hook, at most RING_HANDLER_DRAIN
  * records when `in_handler` (all signals are blocked there already; from a
  * hook they are blocked around the drain). Never fails and never waits.
+ *
+ * Inlined so that the record's fields go from registers to the slot: put
+ * together on the stack and copied, narrow stores meet wide loads, and each
+ * such load waits for the stores to reach the cache.
  */
-void ring_push(struct session *s, const struct record *r, uint32_t thread,
-	bool in_handler) PP_ANY;
+static inline __attribute__((always_inline)) void ring_push(
+	struct session *s, struct record r, uint32_t thread, bool in_handler)
+{
+	struct ring_claim claim;
+
+	if (pp_likely(ring_claim(s, thread, in_handler, &claim))) {
+		claim.slot->record = r;
+		ring_commit(s, &claim, in_handler);
+	} else {
+		struct record copy = r;
+
+		ring_push_late(s, &copy);
+	}
+}
 
 #define RING_HANDLER_DRAIN 64u
 
@@ -41,6 +72,10 @@ void baton_release(struct session *s) PP_ANY;
 /* Apply up to `most` records in order; stops at a claim still being written.
  * Baton holder only. Returns how many were applied. */
 unsigned ring_drain(struct session *s, unsigned most) PP_ANY;
+
+/* The ticket after the last one claimed: all before it were pushed or are
+ * being. */
+uint64_t ring_end(const struct session *s) PP_ANY;
 
 /* Give up a claim that will never be completed (the writer's frame is gone):
  * all claims of this thread slot become dead and counted. */

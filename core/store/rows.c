@@ -63,11 +63,6 @@ uint32_t rows_intern(struct session *s, const struct row_key *key)
 	return s->overflow_rows[key->kind];
 }
 
-struct row *rows_get(const struct session *s, uint32_t id)
-{
-	return id ? seglist_at(s, &s->rows, id) : NULL;
-}
-
 int rows_prepare(struct session *s)
 {
 	frame_t overflow = frame_synthetic(FRAME_OVERFLOW);

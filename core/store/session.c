@@ -98,7 +98,7 @@ static void unextend(struct session *s, uint64_t off, uint64_t bytes)
 
 void *seglist_add_segment(struct session *s, struct seglist *l, unsigned k)
 {
-	uint64_t bytes = ((uint64_t)l->first << k) * l->elem_bytes;
+	uint64_t bytes = (uint64_t)seglist_size(l, k) * l->elem_bytes;
 	uint64_t off = session_extend(s, bytes), none = 0;
 
 	if (!off)
@@ -125,7 +125,7 @@ void *seglist_grow(struct session *s, struct seglist *l, uint32_t i)
 
 static void define(struct seglist *l, uint32_t first, size_t elem_bytes)
 {
-	l->first = first;
+	l->first_bits = (uint32_t)__builtin_ctz(first);
 	l->elem_bytes = (uint32_t)elem_bytes;
 }
 

@@ -46,16 +46,16 @@
 #include "stats.h"
 
 #define SESSION_MAGIC UINT64_C(0x31434650524f5050) /* "PPROFPC1", roughly */
-#define SESSION_VERSION 1u
+#define SESSION_VERSION 2u
 #define SESSION_SEGMENTS 20u
 
 enum session_state { SESSION_NEW, SESSION_READY, SESSION_FINAL };
 
-/* A growing table: segment k holds (first << k) elements at seg[k]; 0 = not
- * there yet. Segments are only added, in order. */
+/* A growing table: segment k holds 2^(first_bits + k) elements at seg[k]; 0 =
+ * not there yet. Segments are only added, in order. */
 struct seglist {
 	_Atomic uint64_t seg[SESSION_SEGMENTS];
-	uint32_t first; /* elements of segment 0, a power of two */
+	uint32_t first_bits;
 	uint32_t elem_bytes;
 };
 
@@ -87,7 +87,8 @@ struct session {
 	uint64_t ring_off;
 	uint32_t ring_slots; /* power of two */
 	uint32_t ring_unused;
-	_Alignas(PP_CACHE_LINE) _Atomic uint64_t ring_head; /* next ticket */
+	/* A ticket whose successors may be free: ring.c. */
+	_Alignas(PP_CACHE_LINE) _Atomic uint64_t ring_hint;
 	_Alignas(PP_CACHE_LINE) _Atomic uint64_t ring_tail; /* next to drain;
 							       baton holder */
 
@@ -175,7 +176,13 @@ extern const char *const session_stat_names[STAT_COUNT]
 	__attribute__((visibility("hidden")));
 bool session_stat_is_loss(enum stat_id id) PP_ANY;
 
-/* Segment k itself (first << k elements), added if `grow`; NULL if absent. */
+/* The number of elements of segment k. */
+static inline uint32_t seglist_size(const struct seglist *l, unsigned k)
+{
+	return 1u << (l->first_bits + k);
+}
+
+/* Segment k itself, added if `grow`; NULL if absent. */
 void *seglist_add_segment(
 	struct session *s, struct seglist *l, unsigned k) PP_ANY;
 
@@ -189,15 +196,16 @@ static inline void *seglist_segment(
 	return grow ? seglist_add_segment(s, l, k) : NULL;
 }
 
-/* Element i lies in segment k, which starts at element first * (2^k - 1). */
+/* Element i lies in segment k, which starts at element
+ * 2^(first_bits + k) - 2^first_bits. */
 static inline unsigned seglist_place(
 	const struct seglist *l, uint32_t i, uint32_t *ret_index)
 {
-	uint32_t q = (i >> __builtin_ctz(l->first)) + 1;
-	unsigned k = 31u - (unsigned)__builtin_clz(q);
+	uint64_t from_1 = (uint64_t)i + (UINT64_C(1) << l->first_bits);
+	unsigned log2 = 63u - (unsigned)__builtin_clzll(from_1);
 
-	*ret_index = i - l->first * ((1u << k) - 1);
-	return k;
+	*ret_index = (uint32_t)(from_1 ^ UINT64_C(1) << log2);
+	return log2 - l->first_bits;
 }
 
 /* Element i of a growing table, or NULL if its segment is not there. */

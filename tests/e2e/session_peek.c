@@ -41,7 +41,7 @@ static const void *at(uint64_t off, uint64_t bytes)
 static const void *element(const struct seglist *l, uint32_t i)
 {
 	for (unsigned k = 0; k < SESSION_SEGMENTS; k++) {
-		uint64_t n = (uint64_t)l->first << k;
+		uint64_t n = UINT64_C(1) << (l->first_bits + k);
 
 		if (i < n)
 			return l->seg[k]

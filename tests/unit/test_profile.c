@@ -168,7 +168,7 @@ static void push_cpu(struct session *s, uint32_t row, uint64_t count)
 		.count = count,
 		.amount = count * 10000000 };
 
-	ring_push(s, &r, 0, false);
+	ring_push(s, r, 0, false);
 }
 
 static void push_alloc(struct session *s, const frame_t *frames, unsigned n,
@@ -187,7 +187,7 @@ static void push_alloc(struct session *s, const frame_t *frames, unsigned n,
 		.amount = live_bytes(&v) };
 
 	CHECK(live_put(s, address, &v));
-	ring_push(s, &r, 0, false);
+	ring_push(s, r, 0, false);
 }
 
 static void push_free(struct session *s, uint64_t address)
@@ -200,7 +200,7 @@ static void push_free(struct session *s, uint64_t address)
 	r.size = v.size;
 	r.count = v.objects;
 	r.amount = live_bytes(&v);
-	ring_push(s, &r, 0, false);
+	ring_push(s, r, 0, false);
 }
 
 /* --- reading back -------------------------------------------------------- */

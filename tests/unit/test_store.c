@@ -38,7 +38,7 @@ static struct session *new_session(uint64_t memory, const char *dir)
 TEST(seglist_elements_are_distinct_and_stay)
 {
 	struct session *s = new_session(64 << 20, NULL);
-	struct seglist l = { .first = 4, .elem_bytes = 8 };
+	struct seglist l = { .first_bits = 2, .elem_bytes = 8 };
 
 	for (uint32_t i = 0; i < 10000; i++)
 		*(uint64_t *)seglist_grow(s, &l, i) = i + 1;
@@ -112,10 +112,10 @@ static void *hammer_rows(void *arg)
 		key.stack = stack_of(h->s, 1 + i % 1000);
 		r.row = rows_intern(h->s, &key);
 		h->ids[i] = r.row;
-		ring_push(h->s, &r, slot, false);
+		ring_push(h->s, r, slot, false);
 		if (i % 2) {
 			r.kind = RECORD_FREE;
-			ring_push(h->s, &r, slot, false);
+			ring_push(h->s, r, slot, false);
 		}
 	}
 	threads_release(h->s, slot);
@@ -132,6 +132,9 @@ static void sum_rows(
 	for (uint32_t id = 1; id <= n; id++) {
 		struct row *row = rows_get(s, id);
 
+		CHECK(row != NULL);
+		if (!row)
+			return;
 		*ret_objects += atomic_load(&row->heap.objects);
 		*ret_live += atomic_load(&row->heap.live_bytes);
 	}
@@ -179,7 +182,7 @@ TEST(ring_full_without_baton_adds_directly)
 	CHECK(baton_try(s));
 	CHECK(!baton_try(s));
 	for (int i = 0; i < 5000; i++)
-		ring_push(s, &r, 0, false);
+		ring_push(s, r, 0, false);
 	CHECK_EQ(session_stat(s, STAT_DIRECT), 5000 - s->ring_slots);
 	(void)ring_drain(s, UINT32_MAX);
 	baton_release(s);
@@ -204,9 +207,9 @@ TEST(ring_abandoned_claim_is_skipped_and_counted)
 
 	r.row = rows_intern(s, &key);
 	/* A writer of thread slot 5 that stopped right after its claim, before
-	 * it moved the head: CLAIMED is state 1. */
+	 * it moved the hint: CLAIMED is state 1. */
 	atomic_store(&slot_at(s, 0)->word, (uint64_t)5 << 4 | 1);
-	ring_push(s, &r, 1, false);
+	ring_push(s, r, 1, false);
 	CHECK(baton_try(s));
 	CHECK_EQ(ring_drain(s, UINT32_MAX), 0);
 	ring_abandon(s, 5);
@@ -214,6 +217,34 @@ TEST(ring_abandoned_claim_is_skipped_and_counted)
 	baton_release(s);
 	CHECK_EQ(session_stat(s, STAT_LOST_DEAD_CLAIMS), 1);
 	CHECK_EQ(atomic_load(&rows_get(s, r.row)->cpu.samples), 1);
+	session_close(s);
+}
+
+/* A writer that stops before it stores the hint takes it back later, however
+ * far the ring has gone meanwhile. */
+TEST(ring_old_hint_loses_nothing)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	struct row_key key = { .kind = ROW_CPU, .stack = stack_of(s, 1) };
+	struct record r = { .kind = RECORD_CPU, .count = 1, .amount = 10 };
+	struct row *row;
+	uint64_t pushed = 0;
+
+	r.row = rows_intern(s, &key);
+	row = rows_get(s, r.row);
+	for (uint64_t old = 0; old < 5 * s->ring_slots; old += 97) {
+		for (unsigned i = 0; i < 700; i++, pushed++)
+			ring_push(s, r, 1, false);
+		CHECK_EQ(ring_end(s), pushed);
+		atomic_store(&s->ring_hint, PP_MIN(old, pushed));
+		CHECK_EQ(ring_end(s), pushed);
+	}
+	CHECK(baton_try(s));
+	(void)ring_drain(s, UINT32_MAX);
+	baton_release(s);
+	CHECK_EQ(atomic_load(&row->cpu.samples), pushed);
+	CHECK_EQ(atomic_load(&s->ring_tail), pushed);
+	CHECK_EQ(session_stat(s, STAT_DIRECT), 0);
 	session_close(s);
 }
 
@@ -344,7 +375,7 @@ TEST(session_of_a_killed_process_is_read_by_another)
 		};
 
 		r.row = rows_intern(mine, &key);
-		ring_push(mine, &r, 0, false);
+		ring_push(mine, r, 0, false);
 		(void)!write(
 			fds[1], mine->file_path, strlen(mine->file_path) + 1);
 		(void)pause();
@@ -383,6 +414,7 @@ int main(void)
 	RUN(ring_many_threads_lose_nothing);
 	RUN(ring_full_without_baton_adds_directly);
 	RUN(ring_abandoned_claim_is_skipped_and_counted);
+	RUN(ring_old_hint_loses_nothing);
 	RUN(peak_is_what_rows_held_at_the_maximum);
 	RUN(live_table_keeps_every_address);
 	RUN(live_table_many_threads);
