@@ -12,6 +12,7 @@
 
 #include "cfi_priv.h"
 #include "find_module.h"
+#include "process.h"
 #include "safe_read.h"
 #include "sys.h"
 #include "unwind_libunwind.h"
@@ -34,6 +35,12 @@ struct walk {
 	bool found;	 /* the last frame had unwind information */
 };
 
+/*
+ * One walk at a time. libunwind has locks inside, which a forked child would
+ * find taken for ever if the fork came in the middle of another thread's walk:
+ * so whoever forks holds `busy` meanwhile, and where it did not get it, the
+ * child finds it taken and keeps to our own unwinder.
+ */
 static unw_addr_space_t space;
 static _Atomic int busy;
 
@@ -215,6 +222,18 @@ static unsigned walk(struct session *s, struct walk *w, unw_cursor_t *cursor,
 	}
 }
 
+bool unwind_libunwind_try_hold(void)
+{
+	int nobody = 0;
+
+	return atomic_compare_exchange_strong(&busy, &nobody, 1);
+}
+
+void unwind_libunwind_release(void)
+{
+	atomic_store(&busy, 0);
+}
+
 unsigned unwind_libunwind(struct session *s, const struct arch_regs *regs,
 	struct unwind_bounds bounds, frame_t *frames, unsigned most,
 	enum unwind_end *ret_end)
@@ -223,9 +242,11 @@ unsigned unwind_libunwind(struct session *s, const struct arch_regs *regs,
 	uint64_t sp = regs->r[ARCH_REG_SP] & ~UINT64_C(7);
 	unw_cursor_t cursor;
 	unsigned n = 0;
-	int nobody = 0, saved_errno = errno; /* libunwind knows errno */
+	int saved_errno = errno; /* libunwind knows errno */
 
-	if (space && atomic_compare_exchange_strong(&busy, &nobody, 1)) {
+	/* Whoever forks must not wait for walk after walk. */
+	if (space && !atomic_load(&process.gate_closed) &&
+		unwind_libunwind_try_hold()) {
 		safe_read_init(&w.mem);
 		if (sp >= bounds.lo && sp < bounds.hi) {
 			w.mem.lo = sp;
@@ -235,7 +256,7 @@ unsigned unwind_libunwind(struct session *s, const struct arch_regs *regs,
 			n = walk(s, &w, &cursor, frames, most, ret_end);
 		if (w.mem.probes)
 			session_count(s, STAT_PROBES, w.mem.probes);
-		atomic_store(&busy, 0);
+		unwind_libunwind_release();
 		errno = saved_errno;
 	}
 	return n ? n : unwind(s, regs, false, bounds, frames, most, ret_end);

@@ -7,8 +7,8 @@
  * It is given memory and unwind tables by accessors of ours and so calls
  * neither the loader nor malloc.
  *
- * Locking: one walk at a time in the process; who comes second, and every walk
- * in a child that was forked during one, is done by unwind() instead.
+ * Locking: one walk at a time in the process; who comes second is served by
+ * unwind() instead. Forks come between walks: unwind_libunwind_try_hold().
  */
 #ifndef UNWIND_LIBUNWIND_H
 #define UNWIND_LIBUNWIND_H
@@ -26,5 +26,10 @@ void unwind_libunwind_start(void) PP_NORMAL;
 unsigned unwind_libunwind(struct session *s, const struct arch_regs *regs,
 	struct unwind_bounds bounds, frame_t *frames, unsigned most,
 	enum unwind_end *ret_end) PP_ANY;
+
+/* No walk from here on, nor is one under way; false = one is. Around a fork, so
+ * that the child finds libunwind's locks free. Then, in both processes: */
+bool unwind_libunwind_try_hold(void) PP_ANY;
+void unwind_libunwind_release(void) PP_ANY;
 
 #endif

@@ -18,6 +18,7 @@
 #include "thread_state.h"
 #include "threads.h"
 #include "timers.h"
+#include "unwind_libunwind.h"
 #include "window.h"
 
 /* DYING: finished, and a signal is about to end the process. */
@@ -257,19 +258,35 @@ static __thread sys_sigset mask_before_fork
 	__attribute__((tls_model("initial-exec")));
 static __thread bool fork_prepared __attribute__((tls_model("initial-exec")));
 
+static __thread bool walks_held __attribute__((tls_model("initial-exec")));
+
 /*
  * A sample that another thread is just taking would be half in the child: what
- * the unwinder remembers, and who may write that. Not worth waiting long for.
- * Gates count: forks of several threads may meet here.
+ * the unwinder remembers, and who may write that; or a lock inside libunwind.
+ * Not worth waiting long for. Gates count: forks of several threads may meet
+ * here.
  */
 static void close_gate(void)
 {
 	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + GATE_PATIENCE_NS;
 
 	atomic_fetch_add(&process.gate_closed, 1);
-	while (atomic_load(&process.handlers) != 0 &&
-		sys_clock_ns(CLOCK_MONOTONIC) < end)
+	for (;;) {
+		if (!walks_held)
+			walks_held = unwind_libunwind_try_hold();
+		if (walks_held && atomic_load(&process.handlers) == 0)
+			return;
+		if (sys_clock_ns(CLOCK_MONOTONIC) >= end)
+			return;
 		(void)sys_call0(SYS_sched_yield);
+	}
+}
+
+static void allow_walks(void)
+{
+	if (walks_held)
+		unwind_libunwind_release();
+	walks_held = false;
 }
 
 void lifecycle_fork_prepare(void)
@@ -286,6 +303,7 @@ void lifecycle_fork_parent(void)
 	if (!fork_prepared)
 		return;
 	atomic_fetch_sub(&process.gate_closed, 1);
+	allow_walks();
 	sys_restore_signals(&mask_before_fork);
 }
 
@@ -296,6 +314,7 @@ void lifecycle_fork_child(void)
 	if (!fork_prepared)
 		return;
 	(void)process_reborn();
+	allow_walks();
 	atomic_store(&phase, RUNNING);
 	atomic_store(&process.closed, 0);
 	live_at_exit = NULL;

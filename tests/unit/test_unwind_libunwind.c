@@ -8,10 +8,14 @@
 
 #include <libunwind.h>
 #include <link.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "lifecycle.h"
 #include "process.h"
 #include "test.h"
 #include "unwind.h"
@@ -171,6 +175,60 @@ TEST(libunwind_survives_damaged_registers)
 	}
 }
 
+/* --- forks in the middle of another thread's walks ------------------------ */
+
+#define FORKS 300
+
+static _Atomic bool enough;
+
+static void *walks(void *unused)
+{
+	struct unwind_bounds unknown = { 0, 0 };
+	frame_t frames[MOST];
+	struct arch_regs regs;
+	enum unwind_end end;
+
+	arch_regs_here(&regs);
+	while (!atomic_load(&enough))
+		(void)unwind_libunwind(
+			session, &regs, unknown, frames, MOST, &end);
+	return unused;
+}
+
+/* Does a child get its stack from libunwind? */
+static bool child_walks_with_libunwind(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	lifecycle_fork_prepare();
+	pid = fork();
+	if (pid == 0) {
+		lifecycle_fork_child();
+		session = process_session();
+		walk_both();
+		_exit(steps == 0);
+	}
+	lifecycle_fork_parent();
+	(void)waitpid(pid, &status, 0);
+	return status == 0;
+}
+
+TEST(forked_child_walks_with_libunwind)
+{
+	pthread_t thread;
+	int with = 0;
+
+	CHECK_EQ(pthread_create(&thread, NULL, walks, NULL), 0);
+	for (int i = 0; i < FORKS; i++)
+		with += child_walks_with_libunwind();
+	atomic_store(&enough, true);
+	(void)pthread_join(thread, NULL);
+	/* A walk whose thread has lost the processor is not waited for. */
+	CHECK(with > FORKS / 2);
+	printf("# %d of %d\n", with, FORKS);
+}
+
 int main(void)
 {
 	process.settings = (struct settings){
@@ -189,5 +247,6 @@ int main(void)
 	RUN(libunwind_stops_at_the_depth);
 	RUN(libunwind_ends_at_code_without_information);
 	RUN(libunwind_survives_damaged_registers);
+	RUN(forked_child_walks_with_libunwind);
 	return test_done();
 }
