@@ -4,9 +4,14 @@
  * A host that closes all descriptors (daemons do) while another thread of it
  * is in code of ours gets the numbers back for files of its own. So we remember
  * which file ours was, and ask before each write and before the close: our
- * bytes must never go into the host's file, nor may that be closed. What
- * remains is the microsecond between the question and the call; helper threads
- * have descriptors of their own (core/control/helper.c).
+ * bytes must never go into the host's file, nor may that be closed.
+ *
+ * What remains is the microsecond between the question and the close: Linux has
+ * no call that closes a number only if it means a certain file. A thread with a
+ * descriptor table of its own has no such gap, so all that writes profiles is
+ * one (core/control/helper.c). The session is made and /proc read where a
+ * sample comes: in handlers and in hooks, which must not wait for a thread to
+ * be given a processor. In an end that is one, the table is soon nobody's.
  *
  * Context: PP_ANY.
  */

@@ -10,6 +10,7 @@
 #include "fmt.h"
 #include "live.h"
 #include "modules.h"
+#include "own_fd.h"
 #include "ring.h"
 #include "rows.h"
 #include "session.h"
@@ -221,25 +222,21 @@ static bool is_session(const struct session *s, uint64_t file_bytes)
 int session_open(const char *path, struct session **ret_session)
 {
 	struct session *s = NULL;
-	struct stat st;
-	int fd = sys_open(path, O_RDONLY, 0);
-	int err;
+	struct own_fd f;
+	int err = own_fd_open(&f, path, O_RDONLY, 0);
 
-	if (fd < 0)
-		return fd;
-	err = sys_fstat(fd, &st);
-	if (!err && (uint64_t)st.st_size < sizeof(*s))
+	if (!err && f.size < sizeof(*s))
 		err = -EINVAL;
 	if (!err)
-		s = sys_mmap((size_t)st.st_size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_NORESERVE, fd, &err);
-	(void)sys_close(fd);
-	if (!s)
-		return err;
-	if (!is_session(s, (uint64_t)st.st_size)) {
-		(void)sys_munmap(s, (size_t)st.st_size);
-		return -EINVAL;
+		s = sys_mmap(f.size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_NORESERVE, f.fd, &err);
+	if (s && (!own_fd_is_ours(&f) || !is_session(s, f.size))) {
+		(void)sys_munmap(s, f.size);
+		s = NULL;
+		err = -EINVAL;
 	}
-	*ret_session = s;
-	return 0;
+	(void)own_fd_close(&f);
+	if (s)
+		*ret_session = s;
+	return err;
 }
