@@ -27,6 +27,8 @@ _Static_assert(sizeof(struct process_wiped) % PP_PAGE == 0,
 /* Survives fork, unlike the generation itself: children count on. */
 static uint32_t last_generation;
 
+static _Atomic uint64_t creating_since_ns; /* the session; 0 = not known */
+
 static void take_identity(void)
 {
 	process.pid = (uint32_t)sys_getpid();
@@ -54,6 +56,7 @@ uint32_t process_reborn(void)
 	atomic_store(&process.gate_closed, 0);
 	for (unsigned i = 0; i < STAT_COUNT; i++)
 		atomic_store(&process.early_stats[i], 0);
+	atomic_store(&creating_since_ns, 0);
 	code_gate_reset();
 	process.settings.forked = 1;
 	/* Code of ours that the fork interrupted may still hold pointers into
@@ -71,9 +74,21 @@ static void hand_over_early_stats(struct session *s)
 			atomic_exchange(&process.early_stats[i], 0));
 }
 
-/* process.creating, a futex word. After a failure it stays: one attempt, one
- * log line. */
-enum { NOBODY, SOMEBODY, NO_MORE };
+/*
+ * process.creating, a futex word: NOBODY, the tid of the maker, NO_MORE. After
+ * a failure it stays: one attempt, one log line.
+ */
+#define NOBODY 0u
+#define NO_MORE UINT32_MAX
+
+/* Since when somebody has been at it: whoever asks first sets it. */
+static uint64_t creating_began(uint64_t now)
+{
+	uint64_t since = 0;
+
+	(void)atomic_compare_exchange_strong(&creating_since_ns, &since, now);
+	return since ? since : now;
+}
 
 static void creating_ended(void)
 {
@@ -82,18 +97,24 @@ static void creating_ended(void)
 		SYS_futex, &process.creating, FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 
-#define AWAIT_NS 50000000u
-
-void process_await_session(void)
+void process_await_session(uint64_t patience_ns)
 {
-	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + AWAIT_NS;
-	struct timespec limit = { 0, AWAIT_NS };
+	uint32_t maker = atomic_load(&process.creating);
+	uint64_t now = sys_clock_ns(CLOCK_MONOTONIC), end;
 
-	while (!process_session_peek() &&
-		atomic_load(&process.creating) == SOMEBODY &&
-		sys_clock_ns(CLOCK_MONOTONIC) < end)
+	if (maker == NOBODY || maker == NO_MORE ||
+		maker == (uint32_t)sys_gettid())
+		return;
+	end = creating_began(now) + patience_ns;
+	while (now < end && atomic_load(&process.creating) == maker &&
+		process_generation() != 0) {
+		struct timespec limit = { (time_t)((end - now) / 1000000000u),
+			(long)((end - now) % 1000000000u) };
+
 		(void)sys_call4(SYS_futex, &process.creating,
-			FUTEX_WAIT_PRIVATE, SOMEBODY, &limit);
+			FUTEX_WAIT_PRIVATE, maker, &limit);
+		now = sys_clock_ns(CLOCK_MONOTONIC);
+	}
 }
 
 static struct session *create_here(void)
@@ -103,8 +124,9 @@ static struct session *create_here(void)
 	int err;
 
 	if (!atomic_compare_exchange_strong(
-		    &process.creating, &nobody, SOMEBODY))
+		    &process.creating, &nobody, (uint32_t)sys_gettid()))
 		return NULL;
+	(void)creating_began(sys_clock_ns(CLOCK_MONOTONIC));
 	err = session_create(&process.settings, &s);
 	if (err) {
 		log_line("cannot create a session (error %d); nothing is "

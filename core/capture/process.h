@@ -80,11 +80,18 @@ struct session *process_session(void) PP_ANY;
 
 /*
  * Another thread may be making the session: that takes part of a millisecond,
- * once in a process, and samples that come meanwhile would be lost. Wait for
- * it, 50 ms at most (it may have been stopped). Its maker waits for nobody. Not
- * in handlers, nor where this thread itself may be the maker: from hooks.
+ * once in a process, and samples that come meanwhile would be lost. Wait until
+ * it is there, or until `patience_ns` after its maker began (it may not get a
+ * processor, or be stopped for good): so whatever a process does, it waits in
+ * vain for no longer than that, once. Its maker waits for nobody, and itself
+ * returns from here at once. Not in handlers of ours.
  */
-void process_await_session(void) PP_ANY;
+void process_await_session(uint64_t patience_ns) PP_ANY;
+
+/* Hooks, where the host has a call to finish. man/pprofc.7 says so. */
+#define PROCESS_HOOK_PATIENCE_NS UINT64_C(50000000)
+/* Where a thread or the process ends, and its account with it. */
+#define PROCESS_END_PATIENCE_NS UINT64_C(2000000000)
 
 /* The session if there is one already. */
 static inline struct session *process_session_peek(void)

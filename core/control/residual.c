@@ -13,33 +13,21 @@
 #include "sys.h"
 #include "unwind.h"
 
-#define SESSION_PATIENCE_NS 100000000u
-
 struct charge {
 	enum frame_synthetic leaf;
 	uint64_t start_pc, periods;
 	const struct sample_thread *of;
 };
 
-/*
- * The session, which another thread may just be making: that takes less than a
- * millisecond, and unlike a handler this may wait for it. Once only in vain.
- */
+/* The session, which another thread may just be making. */
 static struct session *patient_session(void)
 {
-	static _Atomic bool in_vain;
 	struct session *s = process_session();
-	uint64_t end;
 
-	if (s || atomic_load(&in_vain))
+	if (s)
 		return s;
-	end = sys_clock_ns(CLOCK_MONOTONIC) + SESSION_PATIENCE_NS;
-	while (!s && sys_clock_ns(CLOCK_MONOTONIC) < end) {
-		(void)sys_call0(SYS_sched_yield);
-		s = process_session();
-	}
-	atomic_store(&in_vain, s == NULL);
-	return s;
+	process_await_session(PROCESS_END_PATIENCE_NS);
+	return process_session_peek();
 }
 
 static void charge_here(void *arg)

@@ -119,6 +119,8 @@ void timers_end(void)
 {
 	sys_sigset old;
 
+	/* Rather than with the registry locked. */
+	process_await_session(PROCESS_END_PATIENCE_NS);
 	sys_block_signals(&old);
 	if (lock_or_count()) {
 		if (atomic_load(&counting))
