@@ -47,8 +47,9 @@ bool session_stat_is_loss(enum stat_id id)
 	return is_loss[id];
 }
 
-/* Kernels before 5.14: let a system call write a word of each page, so that a
- * full disk is EFAULT and not SIGBUS. */
+/* Kernels before 5.14, and sandboxes that refuse the call whatever is asked:
+ * let a system call write a word of each page, so that a full disk is EFAULT
+ * and not SIGBUS. */
 static int populate_by_hand(char *p, uint64_t bytes)
 {
 	for (uint64_t i = 0; i < bytes; i += PP_PAGE) {
@@ -68,7 +69,9 @@ static int populate(char *p, uint64_t bytes)
 	do
 		err = sys_madvise(p, bytes, MADV_POPULATE_WRITE);
 	while (err == -EINTR || err == -EAGAIN);
-	return err == -EINVAL ? populate_by_hand(p, bytes) : err;
+	if (err == -EINVAL || err == -EPERM || err == -ENOSYS)
+		return populate_by_hand(p, bytes);
+	return err;
 }
 
 uint64_t session_extend(struct session *s, uint64_t bytes)
