@@ -4,11 +4,15 @@
  *
  * ends raise N    holds memory, uses CPU time, raises signal N
  * ends fault N    the same by a real fault
+ * ends return N   the same by a return of main with status N
  * ends WAY
+ * BUILD: -pthread
  */
-#include <signal.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include "hostile.h"
 
@@ -102,10 +106,77 @@ static void stopped(void)
 	burn(30);
 }
 
+/* Whether there is a core is the system's business; what it says of the child,
+ * and where, is printed, and must be the same with us. */
+static void dumps_core(void)
+{
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	siginfo_t info;
+	pid_t child;
+
+	hold();
+	setrlimit(RLIMIT_CORE, &all);
+	child = fork();
+	if (child == 0) {
+		burn(30);
+		fault(SIGSEGV);
+	}
+	MUST(waitid(P_PID, (id_t)child, &info, WEXITED) == 0);
+	MUST(info.si_status == SIGSEGV);
+	printf("%s %s\n", info.si_code == CLD_DUMPED ? "dumped" : "killed",
+		access("core", F_OK) == 0 ? "here" : "elsewhere");
+	burn(30);
+}
+
+static void work(void)
+{
+	hold();
+	burn(30);
+	churn(300);
+}
+
+static void by_exit(void)
+{
+	work();
+	exit(9);
+}
+
+static void by__exit(void)
+{
+	work();
+	_exit(9);
+}
+
+static void by__Exit(void)
+{
+	work();
+	_Exit(9);
+}
+
+static void *ending(void *unused)
+{
+	by__exit();
+	return unused;
+}
+
+static void by_thread(void)
+{
+	pthread_t t;
+
+	MUST(pthread_create(&t, NULL, ending, NULL) == 0);
+	for (;;)
+		churn(10);
+}
+
 static const struct way ways[] = {
 	{ "siblings", siblings },
 	{ "handled", handled },
 	{ "stopped", stopped },
+	{ "dumps_core", dumps_core },
+	{ "by_exit", by_exit },
+	{ "by__exit", by__exit },
+	{ "by__Exit", by__Exit },
+	{ "by_thread", by_thread },
 };
 
 int main(int argc, char **argv)
@@ -116,6 +187,8 @@ int main(int argc, char **argv)
 		return go_the_way(ways, COUNT(ways), argc, argv);
 	hold();
 	burn(30);
+	if (strcmp(argv[1], "return") == 0)
+		return sig;
 	if (strcmp(argv[1], "raise") == 0)
 		raise(sig);
 	else

@@ -1,6 +1,6 @@
 /*
- * stacks.c - little room: small thread stacks, small alternate stacks, and
- * threads that are cancelled anywhere. BUILD: -pthread -fno-builtin-malloc
+ * stacks.c - little room: small thread stacks, small alternate stacks, signals
+ * in quantities. BUILD: -pthread -fno-builtin-malloc
  */
 #include <limits.h>
 #include <pthread.h>
@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include "hostile.h"
 
 static atomic_int stop;
@@ -170,88 +169,57 @@ static void stack_overflow(void)
 	burn(30);
 }
 
-/* A timer's handler that never returns, out of whatever it interrupts. */
-static sigjmp_buf again;
-static volatile sig_atomic_t may_jump, jumps;
+/* Real-time signals queue: each arrives, in order, with its value. */
+#define VALUES 2000
 
-static void jump(int sig)
+static volatile sig_atomic_t values;
+
+static void on_value(int sig, siginfo_t *info, void *context)
 {
-	if (may_jump) {
-		jumps++;
-		siglongjmp(again, sig);
+	MUST(sig == SIGRTMIN + 3 && context && info->si_code == SI_QUEUE);
+	MUST(info->si_value.sival_int == values);
+	values++;
+}
+
+static void queue_values(pid_t pid)
+{
+	for (int i = 0; i < VALUES; i++) {
+		while (sigqueue(pid, SIGRTMIN + 3,
+			       (union sigval){ .sival_int = i }) != 0)
+			MUST(errno == EAGAIN); /* RLIMIT_SIGPENDING */
 	}
 }
 
-static void jump_out(void)
+static void *queueing(void *unused)
 {
-	struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
-	struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	sigset_t set;
+
+	sigfillset(&set);
+	pthread_sigmask(SIG_SETMASK, &set, NULL);
+	queue_values(getpid());
+	return unused;
+}
+
+static void queued_values(void)
+{
+	struct sigaction act = { .sa_sigaction = on_value,
+		.sa_flags = SA_SIGINFO | SA_RESTART };
+	pthread_t t;
 
 	hold();
-	signal(SIGALRM, jump);
-	MUST(setitimer(ITIMER_REAL, &often, NULL) == 0);
-	sigsetjmp(again, 1);
-	may_jump = 1;
-	while (jumps < 100)
-		sink++; /* allocating here would not be allowed */
-	may_jump = 0;
-	MUST(setitimer(ITIMER_REAL, &never, NULL) == 0);
+	MUST(sigaction(SIGRTMIN + 3, &act, NULL) == 0);
+	MUST(pthread_create(&t, NULL, queueing, NULL) == 0);
+	while (values < VALUES)
+		churn(20);
+	MUST(pthread_join(t, NULL) == 0);
 	burn(30);
-}
-
-/* --- cancellation ----------------------------------------------------------
- */
-
-static void *cancelled(void *type)
-{
-	pthread_setcanceltype((int)(long)type, NULL);
-	for (;;) {
-		if ((long)type == PTHREAD_CANCEL_ASYNCHRONOUS) {
-			sink++;
-			continue;
-		}
-		dive(20);
-		pthread_testcancel();
-	}
-	return NULL;
-}
-
-static void cancel_all(long type)
-{
-	for (int i = 0; i < 30; i++) {
-		void *result = NULL;
-		pthread_t t;
-
-		MUST(!pthread_create(&t, NULL, cancelled, (void *)type));
-		burn(i % 4);
-		MUST(pthread_cancel(t) == 0);
-		MUST(pthread_join(t, &result) == 0);
-		MUST(result == PTHREAD_CANCELED);
-		churn(50);
-	}
-}
-
-static void cancel_deferred(void)
-{
-	hold();
-	cancel_all(PTHREAD_CANCEL_DEFERRED);
-	burn(20);
-}
-
-static void cancel_asynchronous(void)
-{
-	hold();
-	cancel_all(PTHREAD_CANCEL_ASYNCHRONOUS);
-	burn(20);
 }
 
 static const struct way ways[] = {
 	{ "small_threads", small_threads },
 	{ "signal_storm", signal_storm },
 	{ "stack_overflow", stack_overflow },
-	{ "jump_out", jump_out },
-	{ "cancel_deferred", cancel_deferred },
-	{ "cancel_asynchronous", cancel_asynchronous },
+	{ "queued_values", queued_values },
 };
 
 int main(int argc, char **argv)
