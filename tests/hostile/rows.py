@@ -170,9 +170,9 @@ CONFINED = [
           "read_only_file_system", profile=NOTHING, root=True),
     *ways("disks", "full_shared_memory locked_memory", root=True),
     *ways("disks", "read_only_everything read_only_directory "
-          "forbidden_directory no_directory", profile=NOTHING, root=True),
-    *ways("disks", "removed_output", profile=VALID, root=True),
-    *ways("disks", "little_locked_memory", profile=VALID, root=True),
+          "forbidden_directory", profile=NOTHING, root=True),
+    *ways("disks", "removed_output no_directory little_locked_memory",
+          profile=VALID, root=True),
     *ways("sandbox", "refuses_files refuses_memory", profile=VALID,
           leaves=True),
     *ways("sandbox", "refuses_timers refused_from_the_start "
