@@ -333,14 +333,15 @@ static uint32_t walk_alloc(struct session *s, struct thread_state *t,
 	return stack;
 }
 
+/* `stack` as remembered, 0 = not. */
 static __attribute__((noinline)) uint32_t row_unremembered(struct session *s,
 	struct thread_state *t, const struct arch_regs *regs, struct memo *memo,
-	bool held, uint16_t class)
+	uint32_t stack, uint16_t class)
 {
 	struct row_key key = { .kind = ROW_HEAP, .size_class = class };
 	uint32_t row;
 
-	key.stack = held ? memo->stack : walk_alloc(s, t, regs, memo);
+	key.stack = stack ? stack : walk_alloc(s, t, regs, memo);
 	row = rows_intern(s, &key);
 	if (memo && memo->stack && row != s->overflow_rows[ROW_HEAP]) {
 		memo->row = row;
@@ -354,12 +355,15 @@ static uint32_t row_of_alloc(struct session *s, struct thread_state *t,
 {
 	struct unwind_bounds bounds = { t->stack_lo, t->stack_hi };
 	struct memo *memo = memo_at(t, regs, site);
-	bool held = memo && memo_holds(memo, regs, bounds);
-	uint16_t class = (uint16_t)size_class(size);
+	uint16_t class = size_class(size);
+	uint32_t stack = 0;
 
-	if (held && memo->row && memo->row_class == class)
-		return memo->row;
-	return row_unremembered(s, t, regs, memo, held, class);
+	if (memo && memo_holds(memo, regs, bounds)) {
+		stack = memo->stack;
+		if (memo->row && memo->row_class == class)
+			return memo->row;
+	}
+	return row_unremembered(s, t, regs, memo, stack, class);
 }
 
 static void alloc_with_session(struct session *s, struct thread_state *t,
