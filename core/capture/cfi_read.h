@@ -54,35 +54,42 @@ static inline int64_t cursor_signed(struct cursor *c, unsigned bytes)
 	return (int64_t)(cursor_fixed(c, bytes) << shift) >> shift;
 }
 
-static inline uint64_t cursor_uleb(struct cursor *c)
+/* LEB128 of either sign: its bits, and how many they are (64 or more: all). The
+ * last one is *ret_negative. */
+static inline uint64_t cursor_leb(
+	struct cursor *c, unsigned *ret_bits, bool *ret_negative)
 {
 	uint64_t v = 0;
-	unsigned shift = 0;
+	unsigned bits = 0;
 	uint8_t byte;
 
 	do {
 		byte = (uint8_t)cursor_fixed(c, 1);
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
+		if (bits < 64)
+			v |= (uint64_t)(byte & 0x7f) << bits;
+		bits += 7;
 	} while (byte & 0x80);
+	*ret_bits = bits;
+	*ret_negative = byte & 0x40;
 	return v;
+}
+
+static inline uint64_t cursor_uleb(struct cursor *c)
+{
+	unsigned bits;
+	bool negative;
+
+	return cursor_leb(c, &bits, &negative);
 }
 
 static inline int64_t cursor_sleb(struct cursor *c)
 {
-	uint64_t v = 0;
-	unsigned shift = 0;
-	uint8_t byte;
+	unsigned bits;
+	bool negative;
+	uint64_t v = cursor_leb(c, &bits, &negative);
 
-	do {
-		byte = (uint8_t)cursor_fixed(c, 1);
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (shift < 64 && byte & 0x40)
-		v |= ~UINT64_C(0) << shift;
+	if (negative && bits < 64)
+		v |= ~UINT64_C(0) << bits;
 	return (int64_t)v;
 }
 

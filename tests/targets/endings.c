@@ -17,22 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile unsigned long sink;
+#include "target.h"
+
 static void *volatile held;
 static char **arguments;
 
 __attribute__((noinline)) static void burn(long ms)
 {
-	struct timespec t;
-	long end;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	end = t.tv_sec * 1000 + t.tv_nsec / 1000000 + ms;
-	do {
-		for (int i = 0; i < 2000; i++)
-			sink += (unsigned long)i;
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	} while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < end);
+	target_spin(ms);
 }
 
 __attribute__((noinline)) static void hold(void)

@@ -26,22 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "target.h"
+
 static volatile unsigned long sink;
 static void *volatile held[8];
-
-static inline __attribute__((always_inline)) void spin(long ms)
-{
-	struct timespec t;
-	long end;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	end = t.tv_sec * 1000 + t.tv_nsec / 1000000 + ms;
-	do {
-		for (int i = 0; i < 2000; i++)
-			sink += (unsigned long)i;
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	} while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < end);
-}
 
 /* The counter keeps gcc from folding them: the profile has to tell the
  * processes apart. */
@@ -51,7 +39,7 @@ static inline __attribute__((always_inline)) void spin(long ms)
 		held[0] = malloc(1000000);                     \
 		memset(held[0], 1, 1000000);                   \
 		sink += __COUNTER__;                           \
-		spin(150);                                     \
+		target_spin(150);                              \
 	}
 WORK(parent)
 WORK(child)
@@ -121,7 +109,7 @@ static void child_of_storm(int i)
 	for (int k = 1; k < 100; k++)
 		held[k % 8] = realloc(held[k % 8], (size_t)k * 50);
 	if (i % 4 == 0)
-		spin(3);
+		target_spin(3);
 	if (i % 4 == 1)
 		exit(0);
 	if (i % 4 == 2)
@@ -248,7 +236,7 @@ static void stuck(void)
 	setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	memset(text, 'x', sizeof(text));
 	fwrite(text, 1, sizeof(text) - 1, f);
-	spin(50);
+	target_spin(50);
 	pthread_create(&t, NULL, fork_when_main_writes, NULL);
 	fflush(NULL);
 }
@@ -308,21 +296,18 @@ static void idle(void)
 {
 	if (fork() == 0) {
 		held[0] = malloc(1000000);
-		spin(50);
+		target_spin(50);
 		say_pid("child");
 	} else {
 		held[1] = malloc(2000000);
-		spin(50);
+		target_spin(50);
 		say_pid("parent");
 	}
 	for (;;)
-		spin(10);
+		target_spin(10);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct target_test tests[] = {
 	{ "tree", tree },
 	{ "storm", storm },
 	{ "handler", handler },
@@ -335,10 +320,6 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests);
-		i++) {
-		if (strcmp(argv[1], tests[i].name) == 0)
-			tests[i].run();
-	}
+	TARGET_RUN(tests, argc, argv);
 	return 0;
 }

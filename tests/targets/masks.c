@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "target.h"
+
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 #define TIMER 64 /* SIGRTMAX of a program without us */
@@ -350,10 +352,7 @@ static void refused(void)
 	}
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct target_test tests[] = {
 	{ "while_waiting", while_waiting },
 	{ "attributes", attributes },
 	{ "spawned", spawned },
@@ -369,10 +368,6 @@ int main(int argc, char **argv)
 {
 	sigfillset(&all);
 	sigdelset(&all, SIGALRM);
-	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests);
-		i++) {
-		if (strcmp(argv[1], tests[i].name) == 0)
-			tests[i].run();
-	}
+	TARGET_RUN(tests, argc, argv);
 	return 0;
 }

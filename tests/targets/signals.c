@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "target.h"
+
 sighandler_t bsd_signal(int sig, sighandler_t handler);
 
 static volatile sig_atomic_t seen;
@@ -440,10 +442,7 @@ static void idle(void)
 		pause();
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct target_test tests[] = {
 	{ "dispositions", dispositions },
 	{ "masks", masks },
 	{ "kernel_masks", kernel_masks },
@@ -462,10 +461,6 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests);
-		i++) {
-		if (strcmp(argv[1], tests[i].name) == 0)
-			tests[i].run();
-	}
+	TARGET_RUN(tests, argc, argv);
 	return 0;
 }

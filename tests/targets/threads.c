@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "target.h"
+
 static void say_rusage(void)
 {
 	struct rusage r;
@@ -356,10 +358,7 @@ static void main_leaves(void)
 	pthread_exit(NULL);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct target_test tests[] = {
 	{ "c11", c11 },
 	{ "names", names },
 	{ "alive_at_end", alive_at_end },
@@ -378,11 +377,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof(tests) / sizeof(*tests);
-		i++) {
-		if (strcmp(argv[1], tests[i].name) == 0)
-			tests[i].run();
-	}
+	TARGET_RUN(tests, argc, argv);
 	say_rusage();
 	return 0;
 }
