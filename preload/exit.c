@@ -89,7 +89,7 @@ static int exec_path(const char *path, char *const argv[], char *const envp[])
 
 	EXEC_ENV(envp);
 	if (ends)
-		lifecycle_exec_begin();
+		ends = lifecycle_exec_begin();
 	ret = real.execve(path, argv, envp);
 	if (ends)
 		lifecycle_exec_failed();
@@ -103,7 +103,7 @@ static int exec_file(const char *file, char *const argv[], char *const envp[])
 
 	EXEC_ENV(envp);
 	if (ends)
-		lifecycle_exec_begin();
+		ends = lifecycle_exec_begin();
 	ret = real.execvpe(file, argv, envp);
 	if (ends)
 		lifecycle_exec_failed();
@@ -132,27 +132,31 @@ PP_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 
 PP_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
+	bool ends;
 	int ret;
 
 	EXEC_ENV(envp);
-	lifecycle_exec_begin();
+	ends = lifecycle_exec_begin();
 	ret = real.fexecve(fd, argv, envp);
-	lifecycle_exec_failed();
+	if (ends)
+		lifecycle_exec_failed();
 	return ret;
 }
 
 PP_EXPORT int execveat(int dir, const char *path, char *const argv[],
 	char *const envp[], int flags)
 {
+	bool ends;
 	int ret;
 
 	EXEC_ENV(envp);
-	lifecycle_exec_begin();
+	ends = lifecycle_exec_begin();
 	if (real.execveat)
 		ret = real.execveat(dir, path, argv, envp, flags);
 	else
 		ret = (int)syscall(SYS_execveat, dir, path, argv, envp, flags);
-	lifecycle_exec_failed();
+	if (ends)
+		lifecycle_exec_failed();
 	return ret;
 }
 

@@ -1,5 +1,8 @@
 /*
- * lifecycle.c - see lifecycle.h.
+ * lifecycle.c - see lifecycle.h: all but the ends, which are lifecycle_end.c's.
+ *
+ * Context: as in the header. Locking: none; forks are counted by
+ * process.gate_closed.
  */
 #include "pp.h"
 
@@ -8,8 +11,7 @@
 
 #include "flush.h"
 #include "helper.h"
-#include "lifecycle.h"
-#include "lock.h"
+#include "lifecycle_priv.h"
 #include "memo.h"
 #include "process.h"
 #include "reporter.h"
@@ -21,26 +23,15 @@
 #include "unwind_libunwind.h"
 #include "window.h"
 
-/* DYING: finished, and a signal is about to end the process. */
-enum phase { RUNNING, FINISHING, FINISHED, DYING };
-
-static _Atomic uint32_t phase;
-static const struct live_copy *live_at_exit;
-
 bool lifecycle_is_ours(void)
 {
 	return process_generation() != 0 &&
 	       (uint32_t)sys_getpid() == process.pid;
 }
 
-static bool wants(enum profile_kind kind)
-{
-	return (process.settings.profiles & PROFILE_BIT(kind)) != 0;
-}
-
 /* --- start ---------------------------------------------------------------- */
 
-static void begin_recording(enum timers_from from)
+void lifecycle_begin_recording(enum timers_from from)
 {
 	uint32_t kinds = process.settings.profiles;
 
@@ -74,115 +65,8 @@ void lifecycle_start(int timer_signal)
 	note_main_stack();
 	helper_init();
 	timers_init(timer_signal);
-	begin_recording(TIMERS_FROM_NOW);
+	lifecycle_begin_recording(TIMERS_FROM_NOW);
 	flush_start();
-}
-
-/* --- end ------------------------------------------------------------------ */
-
-void lifecycle_copy_live(void)
-{
-	struct session *s = process_session_peek();
-
-	if (lifecycle_is_ours() && s &&
-		(process.settings.profiles & PROFILE_HEAP_FAMILY) &&
-		atomic_load(&phase) == RUNNING)
-		live_at_exit = report_copy_live(s);
-}
-
-/* Little stack: what needs more (reports, a new session) changes to its own. */
-static void finish(void)
-{
-	struct session *s;
-	uint32_t kinds = process.settings.profiles;
-
-	reporter_hold();
-	flush_stop();
-	reporter_serve_pending();
-	if (process.settings.toggle_signal) {
-		window_close();
-		kinds &= ~PROFILE_BIT(PROFILE_CPU);
-	} else if (wants(PROFILE_CPU)) {
-		timers_end();
-	}
-	/* From here on nothing is recorded that no report would show. */
-	atomic_store(&process.enabled, 0);
-	atomic_store(&process.closed, 1);
-	reports_write(kinds, REPORT_EXIT, live_at_exit);
-	s = process_session_peek();
-	if (s) {
-		atomic_store(&s->state, SESSION_FINAL);
-		session_unlink(s);
-	}
-}
-
-static void wait_until_finished(void)
-{
-	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + REPORTS_PATIENCE_NS;
-	uint32_t now_in;
-	uint64_t now;
-
-	while ((now_in = atomic_load(&phase)) == FINISHING || now_in == DYING) {
-		now = sys_clock_ns(CLOCK_MONOTONIC);
-		if (now >= end)
-			return;
-		futex_wait(&phase, now_in, end - now);
-	}
-}
-
-static void finish_into(enum phase after)
-{
-	uint32_t running = RUNNING;
-	sys_sigset old;
-
-	if (!lifecycle_is_ours() || process.settings.profiles == 0)
-		return;
-	if (!atomic_compare_exchange_strong(&phase, &running, FINISHING)) {
-		wait_until_finished();
-		return;
-	}
-	sys_block_signals(&old);
-	finish();
-	atomic_store(&phase, after);
-	futex_wake_all(&phase);
-	sys_restore_signals(&old);
-}
-
-void lifecycle_finish(void)
-{
-	finish_into(FINISHED);
-}
-
-void lifecycle_die(void)
-{
-	finish_into(DYING);
-}
-
-void lifecycle_exec_begin(void)
-{
-	if (lifecycle_is_ours())
-		reports_before_exec();
-	lifecycle_finish();
-}
-
-void lifecycle_exec_failed(void)
-{
-	uint32_t finished = FINISHED;
-	struct session *s;
-
-	if (!lifecycle_is_ours() ||
-		!atomic_compare_exchange_strong(&phase, &finished, FINISHING))
-		return;
-	reports_withdraw();
-	s = process_session_peek();
-	if (s)
-		atomic_store(&s->state, SESSION_READY);
-	atomic_store(&process.closed, 0);
-	begin_recording(TIMERS_ALL_NOW);
-	atomic_store(&phase, RUNNING);
-	reporter_release();
-	if (atomic_load(&phase) == RUNNING)
-		flush_start();
 }
 
 /* --- threads -------------------------------------------------------------- */
@@ -208,7 +92,7 @@ static void note_stack(size_t stack_bytes)
 void lifecycle_thread_begin(uint64_t start_pc, size_t stack_bytes)
 {
 	note_stack(stack_bytes);
-	if (wants(PROFILE_CPU))
+	if (lifecycle_wants(PROFILE_CPU))
 		timers_thread_begin(start_pc);
 }
 
@@ -217,7 +101,7 @@ void lifecycle_thread_end(void)
 	struct session *s = process_session_peek();
 
 	memo_end_thread(&thread_state);
-	if (wants(PROFILE_CPU))
+	if (lifecycle_wants(PROFILE_CPU))
 		timers_thread_end();
 	/* Before the generation test: the slot of a forked child's parent. */
 	if (s && thread_state.generation == process_generation() &&
@@ -235,7 +119,7 @@ bool lifecycle_small_stack(bool small)
 	bool was = small_stack;
 
 	small_stack = small;
-	if (was != small && wants(PROFILE_CPU))
+	if (was != small && lifecycle_wants(PROFILE_CPU))
 		timers_thread_pause(small);
 	return was;
 }
@@ -315,16 +199,14 @@ void lifecycle_fork_child(void)
 		return;
 	(void)process_reborn();
 	allow_walks();
-	atomic_store(&phase, RUNNING);
-	atomic_store(&process.closed, 0);
-	live_at_exit = NULL;
+	lifecycle_forget_end();
 	timers_forget();
-	if (small_stack && wants(PROFILE_CPU))
+	if (small_stack && lifecycle_wants(PROFILE_CPU))
 		timers_thread_pause(true);
 	reporter_reset();
 	reports_reset();
 	flush_reset();
-	begin_recording(TIMERS_FROM_BIRTH);
+	lifecycle_begin_recording(TIMERS_FROM_BIRTH);
 	if (window) {
 		atomic_fetch_or(&process.enabled, PROFILE_BIT(PROFILE_CPU));
 		timers_begin(TIMERS_FROM_BIRTH);
@@ -349,6 +231,6 @@ void lifecycle_creds_end(uint32_t image)
 	if (image == 0 || image != process_generation() || !lifecycle_is_ours())
 		return;
 	reporter_release();
-	if (atomic_load(&phase) == RUNNING)
+	if (lifecycle_goes_on())
 		flush_start();
 }

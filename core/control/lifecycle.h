@@ -29,9 +29,13 @@ void lifecycle_finish(void) PP_ANY;
  * or an exit would get ahead of the signal and give another status. */
 void lifecycle_die(void) PP_ANY;
 
-/* exec replaces this image: the same. When it failed, go on as if nothing had
- * been written. */
-void lifecycle_exec_begin(void) PP_ANY;
+/*
+ * exec replaces this image: the same. True: call the other one if it fails.
+ * Then the profiles are withdrawn and profiling goes on as if nothing had been
+ * written, unless another thread's exec or an end has come meanwhile: these
+ * rely on them.
+ */
+bool lifecycle_exec_begin(void) PP_ANY;
 void lifecycle_exec_failed(void) PP_ANY;
 
 /* A thread starts (with its start routine) and ends. `stack_bytes` is the size

@@ -148,6 +148,15 @@ def failed_exec_goes_on():
 
 
 @case
+def exit_during_execs_that_fail_leaves_one_profile():
+    for _ in range(3):
+        with both("exit_during_execs") as ours:
+            heap = lib.Profile(lib.profile_of(ours, "heap", "endings"))
+            expect_equal(heap.cum("inuse_space")["hold"], 3000000, "held")
+            expect_equal(len(ours.profiles), 2, "cpu and heap")
+
+
+@case
 def vfork_child_leaves_its_parent_alone():
     ends_like("vfork_exit", 110, 115)
     ends_like("vfork_exec", 110, 115)

@@ -178,6 +178,23 @@ static void by_failed_exec(void)
 	burn(80);
 }
 
+static void *exec_for_ever(void *unused)
+{
+	for (;;)
+		execl("/", "x", (char *)NULL);
+	return unused;
+}
+
+/* Ends at any moment of another thread's exec that fails. */
+static void by_exit_during_execs(void)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, exec_for_ever, NULL);
+	burn(30);
+	_exit(7);
+}
+
 /* Tell the shell's $? by the wait status. */
 static void by_vfork_exit(void)
 {
@@ -239,6 +256,7 @@ static const struct {
 	{ "exec", by_exec },
 	{ "execvp", by_exec_path },
 	{ "failed_exec", by_failed_exec },
+	{ "exit_during_execs", by_exit_during_execs },
 	{ "self_exec", by_self_exec },
 	{ "vfork_exit", by_vfork_exit },
 	{ "vfork_exec", by_vfork_exec },
