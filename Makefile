@@ -131,12 +131,14 @@ $B/core.a: $(call obj,$(LIB_SRC)) $(GEN_O)
 	$Qrm -f $@ && $(AR) rcs --thin $@ $^
 
 $B/libpprofc.so: $(call obj,$(PRE_SRC) $(LIB_SRC)) $(GEN_O) preload/pprofc.map \
-		$(UNWIND)
+		preload/pprofc.ld $(UNWIND)
 	$(call say,LINK)
 	$Q$(CC) -shared -o $@ $(filter %.o,$^) $(BASE) $(CFLAGS) $(LDFLAGS) \
 		-Wl,--version-script=preload/pprofc.map \
+		-Wl,-T,preload/pprofc.ld \
 		-Wl,--exclude-libs,ALL -Wl,--as-needed \
-		-Wl,-z,defs,-z,now,-z,relro,-z,nodelete $(LIBS)
+		-Wl,-z,defs,-z,now,-z,relro,-z,nodelete \
+		-Wl,-z,noseparate-code $(LIBS)
 
 $B/pprofc: $(call obj,$(OFF_SRC)) $B/core.a $(UNWIND)
 	$(call say,LINK)

@@ -16,9 +16,8 @@
  *    a different one for each plugin, and must not find ours first.
  *
  * So before anything can be loaded, that is in the first allocation or in our
- * constructor, names that need not be counted are emptied in our symbol table:
+ * constructor, names that need not be counted are taken out of our hash table:
  * from then on the loader does not see them and binds as if we were not there.
- * That is exact, and costs one page of our own.
  *
  * bad_alloc passes through our frames: nothing is held across the real call.
  *
@@ -35,7 +34,6 @@
 #include "heap.h"
 #include "heap_hooks.h"
 #include "real.h"
-#include "sys.h"
 
 /* X(name, (parameters), (names)). A nothrow_t is passed by reference, an
  * align_val_t as the size_t it is. */
@@ -87,15 +85,15 @@ static const char names[OPERATORS][40] = {
 #undef NAME
 };
 
-/* The linker's: where this object begins. */
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+/* The linker's: our table of names, DT_GNU_HASH. */
+extern uint32_t library_names[] __attribute__((visibility("hidden")));
 
 static void *next[OPERATORS]; /* NULL = look it up for each call */
 static uint32_t counted;      /* bits: calls of these are counted here */
 bool cxx_new_settled;
 
-/* Only where no startup object defines the name and our symbol table could not
- * be changed: what the caller would have been bound to, or nearly so. */
+/* Only where no startup object defines the name, and a look-up came before it
+ * was hidden: what the caller would have been bound to, or nearly so. */
 static PP_COLD void *look_up(enum cxx_name op, void *caller)
 {
 	void *found = real_next(names[op]), *object;
@@ -155,17 +153,6 @@ DELETE_LIST(DELETE_HOOK)
 
 /* --- start ----------------------------------------------------------------*/
 
-/* Our own, whatever the exported names are bound to. */
-#define OWN(name, params, args)         \
-	extern __typeof(name) own##name \
-		__attribute__((alias(#name), visibility("hidden")));
-NEW_LIST(OWN)
-DELETE_LIST(OWN)
-
-#define OWN_ADDRESS(name, params, args) [INDEX##name] = (void *)own##name,
-static void *const own[OPERATORS] = { NEW_LIST(OWN_ADDRESS)
-		DELETE_LIST(OWN_ADDRESS) };
-
 /*
  * The loaded object that holds a function: the one whose dynamic section is the
  * next above it, since linkers put data behind code. dladdr() would look for
@@ -190,7 +177,7 @@ static bool begins(const char *s, const char *with)
 /* Is there a C++ runtime behind us? A look-up that fails would cost more. */
 static bool is_cxx(void)
 {
-	const struct link_map *map = object_of(own[0]);
+	const struct link_map *map = object_of((const void *)begins);
 
 	for (; map; map = map->l_next) {
 		const char *slash = strrchr(map->l_name, '/');
@@ -285,101 +272,63 @@ static void resolve(void)
 	}
 }
 
-/* The segment of ours that holds `address`, in whole pages. */
-struct pages {
-	uintptr_t start;
-	size_t size;
-	int prot;
-};
-
-static bool find_pages(const void *base, uintptr_t address, struct pages *ret)
-{
-	const ElfW(Ehdr) *e = base;
-	const ElfW(Phdr) *p = (const void *)((const char *)base + e->e_phoff);
-
-	for (unsigned i = 0; i < e->e_phnum; i++, p++) {
-		uintptr_t start = (uintptr_t)base + p->p_vaddr;
-
-		if (p->p_type != PT_LOAD || address - start >= p->p_memsz)
-			continue;
-		ret->start = start & ~(uintptr_t)(PP_PAGE - 1);
-		ret->size = pp_round_up(start + p->p_memsz, PP_PAGE) -
-			    ret->start;
-		ret->prot = PROT_READ | (p->p_flags & PF_X ? PROT_EXEC : 0);
-		return true;
-	}
-	return false;
-}
-
 /* What our dynamic section says; the loader has made addresses of offsets. */
-static void *dynamic(ElfW(Sxword) tag)
+static const void *dynamic(ElfW(Sxword) tag)
 {
 	for (const ElfW(Dyn) *d = _DYNAMIC; d->d_tag != DT_NULL; d++)
 		if (d->d_tag == tag)
-			return (void *)d->d_un.d_ptr;
+			return (const void *)d->d_un.d_ptr;
 	return NULL;
 }
 
-struct symbols {
-	ElfW(Sym) * first;
-	size_t count;
-};
-
-/*
- * The names we define are the end of the symbol table, in the order of the hash
- * table's buckets. A bucket holds the index of its first symbol; in `chain` the
- * last symbol of each bucket has bit 0 set.
- */
-static bool find_symbols(struct symbols *ret)
+static uint32_t hash_of(const char *name)
 {
-	const uint32_t *hash = dynamic(DT_GNU_HASH), *bucket, *chain;
-	ElfW(Sym) *table = dynamic(DT_SYMTAB);
-	uint32_t buckets, first, last = 0;
+	uint32_t h = 5381;
 
-	if (!hash || !table)
-		return false;
-	buckets = hash[0];
-	first = hash[1];
-	bucket = hash + 4 + hash[2] * (sizeof(ElfW(Addr)) / 4);
-	chain = bucket + buckets;
-	for (uint32_t i = 0; i < buckets; i++)
-		last = PP_MAX(last, bucket[i]);
-	while (!(chain[last - first] & 1))
-		last++;
-	*ret = (struct symbols){ table + first, last - first + 1 };
-	return true;
-}
-
-/* Is it the name of an operator that need not be counted? */
-static bool is_superfluous(const ElfW(Sym) * symbol)
-{
-	const void *address = __ehdr_start + symbol->st_value;
-
-	for (unsigned i = 0; i < OPERATORS; i++)
-		if (own[i] == address)
-			return !is_counted(i);
-	return false;
+	while (*name)
+		h = h * 33 + (unsigned char)*name++;
+	return h;
 }
 
 /*
- * Take the names that are not counted out of our symbol table. Its segment is
- * a private mapping: nobody else sees the change. Where mprotect is refused
- * they stay, and calls go through us.
+ * Where our table has the hash of a name, or NULL if it has been taken out. A
+ * bucket holds the index of its first symbol. The last symbol of each has bit 0
+ * set, which is no part of the hash.
  */
+static uint32_t *find_hash(const char *name)
+{
+	const ElfW(Sym) *symbols = dynamic(DT_SYMTAB);
+	const char *strings = dynamic(DT_STRTAB);
+	uint32_t buckets = library_names[0], first = library_names[1];
+	uint32_t *bucket = library_names + 4 +
+			   library_names[2] * (sizeof(ElfW(Addr)) / 4);
+	uint32_t *chain = bucket + buckets, hash = hash_of(name);
+	uint32_t i = bucket[hash % buckets];
+
+	if (i < first) /* empty */
+		return NULL;
+	for (;; i++) {
+		uint32_t *word = &chain[i - first];
+
+		if ((*word ^ hash) >> 1 == 0 &&
+			strcmp(strings + symbols[i].st_name, name) == 0)
+			return word;
+		if (*word & 1)
+			return NULL;
+	}
+}
+
+/* Take the names that are not counted out of our table. Its memory is ours and
+ * writable (pprofc.ld): nobody else sees the change. */
 static void hide_others(void)
 {
-	struct symbols ours;
-	struct pages pages;
+	uint32_t *word;
 
-	if (!find_symbols(&ours) ||
-		!find_pages(__ehdr_start, (uintptr_t)ours.first, &pages) ||
-		sys_mprotect((void *)pages.start, pages.size,
-			pages.prot | PROT_WRITE) != 0)
-		return;
-	for (size_t i = 0; i < ours.count; i++)
-		if (is_superfluous(&ours.first[i]))
-			ours.first[i].st_value = 0; /* counts as absent */
-	(void)sys_mprotect((void *)pages.start, pages.size, pages.prot);
+	for (unsigned i = 0; i < OPERATORS; i++) {
+		word = is_counted(i) ? NULL : find_hash(names[i]);
+		if (word)
+			*word ^= 2; /* is no name's hash now */
+	}
 }
 
 /* In the first allocation of the process (dlopen begins with one) or in the

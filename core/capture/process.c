@@ -20,7 +20,7 @@ struct process process;
 
 /* Whole pages of zeroes, which are anonymous memory, as MADV_WIPEONFORK
  * demands. */
-PP_BIG struct process_wiped process_wiped;
+__attribute__((section(".sbss.wiped"))) struct process_wiped process_wiped;
 _Static_assert(sizeof(struct process_wiped) % PP_PAGE == 0,
 	"a fork would wipe what lies behind");
 
