@@ -91,6 +91,17 @@ int sigaction_set_default(
 	return 0;
 }
 
+int sigaction_take(int sig, struct sigaction *ret_before)
+{
+	if (signal_install(sig, ret_before) != 0)
+		return -1;
+	if (ret_before->sa_handler == SIG_DFL)
+		remember(sig, ret_before);
+	else
+		(void)real.sigaction(sig, ret_before, NULL);
+	return 0;
+}
+
 static int set(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	struct sigaction host = *act, kernels = *act, before;

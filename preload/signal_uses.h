@@ -44,4 +44,9 @@ void signal_claimed(int sig) PP_ANY;
 int sigaction_set_default(
 	int sig, const struct sigaction *act, struct sigaction *old) PP_ANY;
 
+/* Install ours where the host has its default, or leave things as they are:
+ * *ret_before says which. Not 0: not possible. For a moment ours is there in
+ * any case. */
+int sigaction_take(int sig, struct sigaction *ret_before) PP_ANY;
+
 #endif

@@ -209,18 +209,22 @@ void signal_claimed(int sig)
 
 /* --- start ---------------------------------------------------------------- */
 
-/* What was inherited as ignored (nohup), or is handled already, stays so. */
+extern char __libc_single_threaded __attribute__((weak)); /* glibc 2.32 */
+
+/* What was inherited as ignored (nohup), or is handled already, stays so. With
+ * signals blocked and no other thread nobody sees ours in between. */
 static void take_over(int sig, signal_handler_fn *handler)
 {
-	struct sigaction now;
+	bool unseen = &__libc_single_threaded && __libc_single_threaded;
+	struct sigaction now = { .sa_handler = SIG_DFL };
 
 	if (sig <= 0 || sig >= SIGNALS || signal_use(sig) ||
-		real.sigaction(sig, NULL, &now) != 0)
+		(!unseen && real.sigaction(sig, NULL, &now) != 0))
 		return;
 	atomic_store(&uses[sig], handler);
-	if (now.sa_handler == SIG_DFL)
-		(void)sigaction_set_default(sig, &now, NULL);
-	else
+	if (now.sa_handler == SIG_DFL && sigaction_take(sig, &now) != 0)
+		atomic_store(&uses[sig], NULL);
+	else if (now.sa_handler != SIG_DFL)
 		signal_claimed(sig);
 }
 
@@ -230,7 +234,7 @@ static const uint8_t ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT,
 	SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPIPE, SIGXCPU, SIGXFSZ,
 	SIGTRAP, SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
 
-void signal_hooks_start(void)
+static void take_over_all(void)
 {
 	take_over(process.settings.dump_signal, on_dump);
 	take_over(process.settings.toggle_signal, on_toggle);
@@ -239,4 +243,13 @@ void signal_hooks_start(void)
 		return;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
 		take_over(ends[i], on_end);
+}
+
+void signal_hooks_start(void)
+{
+	sys_sigset old;
+
+	sys_block_signals(&old);
+	take_over_all();
+	sys_restore_signals(&old);
 }
