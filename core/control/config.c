@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fnmatch.h>
-#include <stdlib.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -191,6 +190,14 @@ _Static_assert(SESSION_AUTO == 0 && SESSION_ANONYMOUS == 1, "order of words");
 _Static_assert(LOG_NONE == 0 && LOG_STDERR == 1, "order of words");
 _Static_assert(UNWINDER_OWN == 0 && UNWINDER_LIBUNWIND == 1, "order of words");
 
+/* Values in the environment; NULL: not set, or empty, which counts as the same:
+ * `PPROFC_LOG= ./app` undoes an export. */
+struct given {
+	const char *of[PP_ARRAY_LEN(config_table)];
+	const char *status;
+	bool complained;
+};
+
 /* Where complaints go; quiet when an ancestor has complained already. */
 struct complaints {
 	config_bad_fn *bad;
@@ -250,18 +257,49 @@ static void mark_complained(const struct config_variable *v)
 		*entry = complained;
 }
 
-/* An empty value counts as not set: `PPROFC_LOG= ./app` undoes an export. */
-static const char *given(const struct config_variable *v)
+/* The value of an entry of that name, or NULL. */
+static const char *value_in(const char *entry, const char *name)
 {
-	const char *value = secure_getenv(v->name);
+	size_t len = str_len(name);
 
-	return value && *value ? value : NULL;
+	return __builtin_strncmp(entry, name, len) == 0 && entry[len] == '='
+		       ? entry + len + 1
+		       : NULL;
 }
 
-static void read_variable(const struct config_variable *v, struct settings *to,
-	struct complaints *complaints)
+static void take_entry(const char *entry, struct given *to)
 {
-	const char *value = given(v);
+	const char *value = value_in(entry, "PPROFC_STATUS");
+
+	to->complained |= value_in(entry, "PPROFC_COMPLAINED") != NULL;
+	if (value && !to->status)
+		to->status = value;
+	for (size_t i = 0; i < config_count; i++) {
+		value = value_in(entry, config_table[i].name);
+		if (value && !to->of[i]) /* the first one counts */
+			to->of[i] = value;
+	}
+}
+
+/* All in one go: environments are long. As secure_getenv reads them. */
+static void read_environment(struct given *ret)
+{
+	*ret = (struct given){ 0 };
+	if (getauxval(AT_SECURE))
+		return;
+	for (char **e = environ; e && *e; e++) {
+		if (__builtin_strncmp(*e, "PPROFC_", 7) == 0)
+			take_entry(*e, ret);
+	}
+	for (size_t i = 0; i < config_count; i++) {
+		if (ret->of[i] && !*ret->of[i])
+			ret->of[i] = NULL;
+	}
+}
+
+static void read_variable(const struct config_variable *v, const char *value,
+	struct settings *to, struct complaints *complaints)
+{
 	struct config_why why = { "" };
 
 	if (value && v->parse(v, value, to, &why)) {
@@ -288,25 +326,30 @@ static const struct config_variable *find(const char *name)
 	return NULL;
 }
 
+static const char *given_for(const struct given *given, const char *name)
+{
+	return given->of[find(name) - config_table];
+}
+
 /* One signal cannot mean two things. */
-static void settle_signals(struct settings *s, struct complaints *complaints)
+static void settle_signals(struct settings *s, const struct given *given,
+	struct complaints *complaints)
 {
 	const struct config_variable *v = find("PPROFC_TOGGLE_SIGNAL");
+	const char *value = given_for(given, v->name);
 	struct config_why why = { "PPROFC_SIGNAL is the same signal" };
 	bool first = !complaints->any;
 
 	if (s->toggle_signal == 0 || s->toggle_signal != s->dump_signal)
 		return;
-	complain(complaints, v, given(v) ? given(v) : "", &why, true);
+	complain(complaints, v, value ? value : "", &why, true);
 	if (first && !complaints->quiet)
 		mark_complained(v);
 	s->toggle_signal = 0;
 }
 
-static void read_status(struct settings *s)
+static void settle_status(struct settings *s, const char *path)
 {
-	const char *path = secure_getenv("PPROFC_STATUS");
-
 	if (path && path[0] == '/' && str_len(path) < sizeof(s->status_path))
 		(void)str_copy(s->status_path, sizeof(s->status_path), path);
 }
@@ -323,26 +366,34 @@ static void settle_kinds(struct settings *s)
 		s->interval_s = 0;
 }
 
-void config_resolve(struct settings *ret, config_bad_fn *bad, void *arg)
+static void settle(struct settings *ret, const struct given *given,
+	config_bad_fn *bad, void *arg)
 {
 	struct complaints complaints = {
 		.bad = bad,
 		.arg = arg,
-		.quiet = secure_getenv("PPROFC_COMPLAINED") != NULL,
+		.quiet = given->complained,
 	};
 
 	*ret = (struct settings){ 0 };
 	for (size_t i = 0; i < config_count; i++)
-		read_variable(&config_table[i], ret, &complaints);
-	settle_signals(ret, &complaints);
+		read_variable(&config_table[i], given->of[i], ret, &complaints);
+	settle_signals(ret, given, &complaints);
 	settle_kinds(ret);
-	read_status(ret);
+	settle_status(ret, given->status);
+}
+
+void config_resolve(struct settings *ret, config_bad_fn *bad, void *arg)
+{
+	struct given given;
+
+	read_environment(&given);
+	settle(ret, &given, bad, arg);
 }
 
 /* By the name of its file or by the one it was started under: awk is mawk. */
-static PP_NORMAL bool is_meant(void)
+static PP_NORMAL bool is_meant(const char *glob)
 {
-	const char *glob = given(find("PPROFC_PROGRAM"));
 	const char *typed = program_invocation_short_name;
 
 	if (!glob)
@@ -362,9 +413,9 @@ static PP_NORMAL bool is_meant(void)
 /* A program that is not meant, or that runs with more rights than its user
  * (then the environment is not to be trusted, and files of ours would be
  * written with these rights). */
-static PP_NORMAL void settle_program(struct settings *s)
+static PP_NORMAL void settle_program(struct settings *s, const char *glob)
 {
-	if (!getauxval(AT_SECURE) && is_meant())
+	if (!getauxval(AT_SECURE) && is_meant(glob))
 		return;
 	s->profiles = 0;
 	s->interval_s = 0;
@@ -394,9 +445,12 @@ static void cap_cpu_rate(struct settings *s)
 
 void config_read(struct settings *ret, config_bad_fn *bad, void *arg)
 {
-	config_resolve(ret, bad, arg);
+	struct given given;
+
+	read_environment(&given);
+	settle(ret, &given, bad, arg);
 	log_open(ret);
-	settle_program(ret);
+	settle_program(ret, given_for(&given, "PPROFC_PROGRAM"));
 	cap_cpu_rate(ret);
 }
 

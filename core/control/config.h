@@ -46,10 +46,11 @@ extern const size_t config_count __attribute__((visibility("hidden")));
 typedef void config_bad_fn(const char *sentence, void *arg);
 
 /*
- * Fill *ret from the environment (secure_getenv). Bad values are reported and
- * replaced by their defaults. Paths are made absolute. The names of program and
- * host are left to the session. Also decides whether this program is meant at
- * all (PPROFC_PROGRAM): if not, nothing is on in *ret; log_status() says so.
+ * Fill *ret from the environment (none of it counts in a program that has more
+ * rights than its user). Bad values are reported and replaced by their
+ * defaults. Paths are made absolute. The names of program and host are left to
+ * the session. Also decides whether this program is meant at all
+ * (PPROFC_PROGRAM): if not, nothing is on in *ret; log_status() says so.
  *
  * Only the first process complains: the first bad entry of environ is replaced
  * by PPROFC_COMPLAINED=1, in place (nothing is allocated, the array stays where
