@@ -90,7 +90,8 @@ const struct config_variable config_table[] = {
 		.parse = value_signal,
 		FIELD(toggle_signal),
 		.help = "The signal that starts and stops CPU profiling, which "
-			"is then off at the start. One profile per window." },
+			"is then off at the start. One profile per window. "
+			"Without cpu in PPROFC_PROFILES it does nothing." },
 	{ .name = "PPROFC_INTERVAL",
 		.value = "SECONDS",
 		.fallback = "0",
@@ -443,6 +444,14 @@ static void cap_cpu_rate(struct settings *s)
 	s->cpu_hz = hz;
 }
 
+/* Its handler stays: the signal would end the program. */
+static void look_at_toggle(const struct settings *s)
+{
+	if (s->toggle_signal && !(s->profiles & PROFILE_BIT(PROFILE_CPU)))
+		log_line("PPROFC_TOGGLE_SIGNAL does nothing: cpu is not in "
+			 "PPROFC_PROFILES");
+}
+
 void config_read(struct settings *ret, config_bad_fn *bad, void *arg)
 {
 	struct given given;
@@ -452,6 +461,7 @@ void config_read(struct settings *ret, config_bad_fn *bad, void *arg)
 	log_open(ret);
 	settle_program(ret, given_for(&given, "PPROFC_PROGRAM"));
 	cap_cpu_rate(ret);
+	look_at_toggle(ret);
 }
 
 bool config_check(

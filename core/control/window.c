@@ -41,7 +41,9 @@ void window_close(void)
 
 void window_toggle(void)
 {
-	if (window_is_open())
+	if (!(process.settings.profiles & PROFILE_BIT(PROFILE_CPU)))
+		log_line("no CPU profile is being made");
+	else if (window_is_open())
 		window_close();
 	else
 		window_open();

@@ -165,6 +165,23 @@ def heap_profile_is_written_beside_windows():
         expect_equal(p.profiles("cpu"), {}, "cpu files")
 
 
+@case
+def toggle_without_the_cpu_kind_says_so():
+    for profiles in ("heap", "none"):
+        with lib.Directory() as d, Phases(
+                d, PPROFC_TOGGLE_SIGNAL="USR1", PPROFC_HEAP_RATE=1,
+                PPROFC_PROFILES=profiles) as p:
+            p.work("a", 10)
+            expect_equal(p.logged("PPROFC_TOGGLE_SIGNAL does nothing"), 1,
+                         "lines at the start")
+            p.toggle("no CPU profile is being made")
+            p.work("b", 50)
+            p.toggle("no CPU profile is being made")
+            p.finish()
+            expect_equal(p.logged("CPU profile started"), 0, "windows")
+            expect_equal(p.profiles("cpu"), {}, "cpu files")
+
+
 def next_dump(p):
     """A number whose files were begun after now, when they are there."""
     seen = max([n for n in p.files("heap") if n], default=0)
@@ -214,8 +231,10 @@ def interval_adds_one_thread_that_blocks_all_signals():
         p.work("a", 1)
         tids = lib.threads_of(p.process.pid)
         expect_equal(len(tids), 3, "threads")
-        ours = [t for t in tids if open(
-            f"/proc/{p.process.pid}/task/{t}/comm").read() == "pprofc\n"]
+        # It gives itself its name.
+        ours = lib.wait_for(lambda: [t for t in tids if open(
+            f"/proc/{p.process.pid}/task/{t}/comm").read() == "pprofc\n"],
+            "thread named pprofc")
         expect_equal(len(ours), 1, "threads named pprofc")
         status = open(f"/proc/{p.process.pid}/task/{ours[0]}/status").read()
         word = int(re.search(r"^SigBlk:\t([0-9a-f]+)", status, re.M)[1], 16)
