@@ -10,7 +10,7 @@
 #include "settings.h"
 #include "sys.h"
 
-static char path[SETTINGS_PATH_MAX];
+static PP_BIG char path[SETTINGS_PATH_MAX];
 
 /* The kernel marks the path of a program whose file is gone. */
 static void cut_deleted(char *name, size_t len)

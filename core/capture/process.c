@@ -16,7 +16,8 @@
 #define MADV_WIPEONFORK 18 /* Linux 4.14 */
 #endif
 
-struct process process;
+/* The last of the variables that share pages: see pprofc.ld. */
+__attribute__((section(".sbss.process"))) struct process process;
 
 /* Whole pages of zeroes, which are anonymous memory, as MADV_WIPEONFORK
  * demands. */

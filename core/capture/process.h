@@ -18,7 +18,6 @@
 #include "settings.h"
 
 struct process {
-	struct settings settings; /* written before `enabled`, then constant */
 	_Atomic uint32_t enabled; /* PROFILE_BIT mask being recorded now; 0 in
 				     a dormant process and in a toggled-off CPU
 				     (bit PROFILE_CPU) */
@@ -35,6 +34,9 @@ struct process {
 	uint64_t text_lo, text_hi; /* our own code: frames to strip */
 	uint64_t start_wall_ns, start_mono_ns;
 	uint64_t cpu_period_ns; /* 1e9 / cpu_hz */
+	/* Written before `enabled`, then constant. At the end: most of it are
+	 * paths, in pages that hardly any program touches. */
+	struct settings settings;
 };
 
 extern struct process process __attribute__((visibility("hidden")));

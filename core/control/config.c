@@ -376,7 +376,6 @@ static void settle(struct settings *ret, const struct given *given,
 		.quiet = given->complained,
 	};
 
-	*ret = (struct settings){ 0 };
 	for (size_t i = 0; i < config_count; i++)
 		read_variable(&config_table[i], given->of[i], ret, &complaints);
 	settle_signals(ret, given, &complaints);
@@ -388,6 +387,7 @@ void config_resolve(struct settings *ret, config_bad_fn *bad, void *arg)
 {
 	struct given given;
 
+	*ret = (struct settings){ 0 };
 	read_environment(&given);
 	settle(ret, &given, bad, arg);
 }

@@ -56,7 +56,8 @@ typedef void config_bad_fn(const char *sentence, void *arg);
  * by PPROFC_COMPLAINED=1, in place (nothing is allocated, the array stays where
  * it is), and a process that inherits this reports nothing.
  *
- * Opens the log (log_open), so *ret must live as long as the process.
+ * Opens the log (log_open), so *ret must live as long as the process. It has to
+ * be zero: what stays empty is not touched, for the sake of page faults.
  */
 void config_read(struct settings *ret, config_bad_fn *bad, void *arg) PP_NORMAL;
 

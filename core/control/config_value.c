@@ -402,10 +402,8 @@ bool value_session(const struct config_variable *v, const char *value,
 {
 	char path[SETTINGS_PATH_MAX];
 
-	if (value_word(v, value, to, ret_why)) {
-		to->session_dir[0] = '\0';
+	if (value_word(v, value, to, ret_why))
 		return true;
-	}
 	if (!absolute(path, value, false, ret_why))
 		return false;
 	if (!is_directory(path))
@@ -435,10 +433,8 @@ bool value_log(const struct config_variable *v, const char *value,
 {
 	char path[SETTINGS_PATH_MAX];
 
-	if (value_word(v, value, to, ret_why)) {
-		to->log_path[0] = '\0';
+	if (value_word(v, value, to, ret_why))
 		return true;
-	}
 	if (!absolute(path, value, false, ret_why))
 		return false;
 	if (is_directory(path) || path[str_len(path) - 1] == '/')

@@ -36,6 +36,7 @@ static void read_with(const char *const *pairs)
 	for (; *pairs; pairs += 2)
 		(void)setenv(pairs[0], pairs[1], 1);
 	said_count = 0;
+	got = (struct settings){ 0 };
 	config_read(&got, hear, NULL);
 }
 
@@ -455,6 +456,7 @@ TEST(children_do_not_complain_again)
 		entries++;
 	CHECK_EQ(entries, 3);
 	said_count = 0;
+	got = (struct settings){ 0 };
 	config_read(&got, hear, NULL);
 	CHECK_EQ(said_count, 0);
 	CHECK_EQ(got.cpu_hz, 100);
