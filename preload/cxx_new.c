@@ -122,9 +122,8 @@ static PP_COLD void *new_sampled(void *p, size_t size)
 	return weight ? heap_end(p, size, weight) : p;
 }
 
-#define NEW_HOOK(name, params, args)                                         \
-	void *name params;                                                   \
-	PP_EXPORT void *name params                                          \
+#define NEW_ANY(name, params, args)                                          \
+	static PP_NOINLINE void *any##name params                            \
 	{                                                                    \
 		void *(*real_new)params = (void *(*)params)target(           \
 			INDEX##name, __builtin_return_address(0));           \
@@ -136,11 +135,10 @@ static PP_COLD void *new_sampled(void *p, size_t size)
 		return pp_unlikely(heap_due(size)) ? new_sampled(made, size) \
 						   : made;                   \
 	}
-NEW_LIST(NEW_HOOK)
+NEW_LIST(NEW_ANY)
 
-#define DELETE_HOOK(name, params, args)                                     \
-	void name params;                                                   \
-	PP_EXPORT void name params                                          \
+#define DELETE_ANY(name, params, args)                                      \
+	static PP_NOINLINE void any##name params                            \
 	{                                                                   \
 		void(*real_delete) params = (void(*) params)target(         \
 			INDEX##name, __builtin_return_address(0));          \
@@ -149,7 +147,39 @@ NEW_LIST(NEW_HOOK)
 			heap_free(p);                                       \
 		real_delete args;                                           \
 	}
+DELETE_LIST(DELETE_ANY)
+
+/*
+ * Where the functions that callers are bound to jump to: at first the ones
+ * above, which know what to do at any time, and the real ones as soon as these
+ * need nothing of us. Like any_*, which are reached by a jump, they find the
+ * caller's return address on the stack.
+ */
+#define ANY(name, params, args) [INDEX##name] = (void *)any##name,
+static void *go_on[OPERATORS] = { NEW_LIST(ANY) DELETE_LIST(ANY) };
+
+#define NEW_HOOK(name, params, args)                              \
+	void *name params;                                        \
+	PP_EXPORT void *name params                               \
+	{                                                         \
+		return ((void *(*)params)go_on[INDEX##name])args; \
+	}
+NEW_LIST(NEW_HOOK)
+
+#define DELETE_HOOK(name, params, args)                    \
+	void name params;                                  \
+	PP_EXPORT void name params                         \
+	{                                                  \
+		((void(*) params)go_on[INDEX##name]) args; \
+	}
 DELETE_LIST(DELETE_HOOK)
+
+static void go_straight(void)
+{
+	for (unsigned i = 0; i < OPERATORS; i++)
+		if (next[i] && !is_counted(i))
+			go_on[i] = next[i];
+}
 
 /* --- start ----------------------------------------------------------------*/
 
@@ -349,6 +379,7 @@ void cxx_new_settle(void)
 	if (foreign)
 		choose(allocator);
 	hide_others();
+	go_straight();
 }
 
 void cxx_new_start(void)
@@ -362,6 +393,8 @@ void cxx_new_start(void)
 	for (enum cxx_name i = INDEX_Znwm; i < INDEX_ZdlPv; i++)
 		if (is_counted(i) && comes_by_malloc(i))
 			counted &= ~(1u << i);
-	if (counted != before)
+	if (counted != before) {
 		hide_others();
+		go_straight();
+	}
 }
