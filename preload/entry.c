@@ -104,6 +104,8 @@ static PP_ENTER_NORMAL __attribute__((constructor)) void load(void)
 		set_up(s);
 	heap_start(heap_hooks_start());
 	cxx_new_start();
+	if (!heap_is_on())
+		hook_page_leave();
 }
 
 static __attribute__((destructor)) void unload(void)

@@ -1,12 +1,12 @@
 /*
- * heap.c - the malloc family: a few instructions, then a tail call.
+ * heap.c - the malloc family where there is something to do.
  *
- * malloc takes five instructions and free seven on top of what the real ones
- * take (tests/e2e/test_instructions.py): nothing may be added there. All else
- * is in the *_sampled functions, which are not inlined. What they do not do:
- * allocate, wait, log, or touch errno, which stays as the real function left
- * it. Frames of this library are taken off the stacks by address, so how deep
- * in here a walk starts does not matter.
+ * The functions that programs are bound to are in hook_page.c: they take the
+ * allocation off the countdown, or look into the filter, and jump to the real
+ * function or, seldom, here. What the functions here do not do: allocate, wait,
+ * log, or touch errno, which stays as the real function left it. Frames of this
+ * library are taken off the stacks by address, so how deep in here a walk
+ * starts does not matter.
  *
  * free and realloc take an object off the list *before* the real call: once
  * freed, the address may be another thread's and be recorded there.
@@ -26,10 +26,8 @@
 #include "heap_hooks.h"
 #include "real.h"
 
-/* Not in the headers of this libc: old programs, and C23. */
-void cfree(void *p);
-void free_sized(void *p, size_t size);
-void free_aligned_sized(void *p, size_t align, size_t size);
+/* Where the hook page goes on when there is something to do. */
+#define SLOW_PATH PP_COLD __attribute__((used, visibility("hidden")))
 
 /* As heap_begin(); until it all begins each allocation comes here. */
 static uint64_t begin(size_t size)
@@ -39,68 +37,26 @@ static uint64_t begin(size_t size)
 	return heap_begin(size);
 }
 
-static PP_COLD void *malloc_sampled(size_t size)
-{
-	uint64_t weight = begin(size);
-	void *p = real.malloc(size);
+#define ALLOCATE_SAMPLED(name, params, args, bytes)             \
+	SLOW_PATH void *name##_sampled params;                  \
+	void *name##_sampled params                             \
+	{                                                       \
+		uint64_t weight = begin(bytes);                 \
+		void *p = real.name args;                       \
+                                                                \
+		return weight ? heap_end(p, bytes, weight) : p; \
+	}
+ALLOCATE_SAMPLED(malloc, (size_t size), (size), size)
+/* It may wrap around: then the call fails and counts for nothing. */
+ALLOCATE_SAMPLED(calloc, (size_t n, size_t size), (n, size), (n * size))
+ALLOCATE_SAMPLED(memalign, (size_t align, size_t size), (align, size), size)
+ALLOCATE_SAMPLED(
+	aligned_alloc, (size_t align, size_t size), (align, size), size)
+ALLOCATE_SAMPLED(valloc, (size_t size), (size), size)
+ALLOCATE_SAMPLED(pvalloc, (size_t size), (size), size)
 
-	return weight ? heap_end(p, size, weight) : p;
-}
-
-PP_EXPORT void *malloc(size_t size)
-{
-	if (pp_unlikely(heap_due(size)))
-		return malloc_sampled(size);
-	return real.malloc(size);
-}
-
-/* n * size may wrap around: then the call fails and counts for nothing. */
-static PP_COLD void *calloc_sampled(size_t n, size_t size)
-{
-	uint64_t weight = begin(n * size);
-	void *p = real.calloc(n, size);
-
-	return weight ? heap_end(p, n * size, weight) : p;
-}
-
-PP_EXPORT void *calloc(size_t n, size_t size)
-{
-	if (pp_unlikely(heap_due(n * size)))
-		return calloc_sampled(n, size);
-	return real.calloc(n, size);
-}
-
-static PP_COLD void *memalign_sampled(size_t align, size_t size)
-{
-	uint64_t weight = begin(size);
-	void *p = real.memalign(align, size);
-
-	return weight ? heap_end(p, size, weight) : p;
-}
-
-PP_EXPORT void *memalign(size_t align, size_t size)
-{
-	if (pp_unlikely(heap_due(size)))
-		return memalign_sampled(align, size);
-	return real.memalign(align, size);
-}
-
-static PP_COLD void *aligned_alloc_sampled(size_t align, size_t size)
-{
-	uint64_t weight = begin(size);
-	void *p = real.aligned_alloc(align, size);
-
-	return weight ? heap_end(p, size, weight) : p;
-}
-
-PP_EXPORT void *aligned_alloc(size_t align, size_t size)
-{
-	if (pp_unlikely(heap_due(size)))
-		return aligned_alloc_sampled(align, size);
-	return real.aligned_alloc(align, size);
-}
-
-static PP_COLD int posix_memalign_sampled(void **ret, size_t align, size_t size)
+SLOW_PATH int posix_memalign_sampled(void **ret, size_t align, size_t size);
+int posix_memalign_sampled(void **ret, size_t align, size_t size)
 {
 	uint64_t weight = begin(size);
 	int err = real.posix_memalign(ret, align, size);
@@ -110,49 +66,13 @@ static PP_COLD int posix_memalign_sampled(void **ret, size_t align, size_t size)
 	return err;
 }
 
-PP_EXPORT int posix_memalign(void **ret, size_t align, size_t size)
-{
-	if (pp_unlikely(heap_due(size)))
-		return posix_memalign_sampled(ret, align, size);
-	return real.posix_memalign(ret, align, size);
-}
-
-static PP_COLD void *valloc_sampled(size_t size)
-{
-	uint64_t weight = begin(size);
-	void *p = real.valloc(size);
-
-	return weight ? heap_end(p, size, weight) : p;
-}
-
-PP_EXPORT void *valloc(size_t size)
-{
-	if (pp_unlikely(heap_due(size)))
-		return valloc_sampled(size);
-	return real.valloc(size);
-}
-
-static PP_COLD void *pvalloc_sampled(size_t size)
-{
-	uint64_t weight = begin(size);
-	void *p = real.pvalloc(size);
-
-	return weight ? heap_end(p, size, weight) : p;
-}
-
-PP_EXPORT void *pvalloc(size_t size)
-{
-	if (pp_unlikely(heap_due(size)))
-		return pvalloc_sampled(size);
-	return real.pvalloc(size);
-}
-
 /*
  * The result counts as a new allocation of the new size, the old one as freed.
  * NULL for a size of 0 is how glibc, jemalloc and tcmalloc say that p is freed;
  * any other NULL leaves p as it was, and its entry, too.
  */
-static PP_COLD void *realloc_sampled(void *p, size_t size, bool due)
+static inline __attribute__((always_inline)) void *realloc_sampled(
+	void *p, size_t size, bool due)
 {
 	uint64_t weight = due ? begin(size) : 0;
 	struct sample_held held = { .address = 0 };
@@ -166,13 +86,16 @@ static PP_COLD void *realloc_sampled(void *p, size_t size, bool due)
 	return weight ? heap_end(q, size, weight) : q;
 }
 
-PP_EXPORT void *realloc(void *p, size_t size)
+SLOW_PATH void *realloc_due(void *p, size_t size);
+void *realloc_due(void *p, size_t size)
 {
-	if (pp_unlikely(heap_due(size)))
-		return realloc_sampled(p, size, true);
-	if (pp_unlikely(heap_listed(p)))
-		return realloc_sampled(p, size, false);
-	return real.realloc(p, size);
+	return realloc_sampled(p, size, true);
+}
+
+SLOW_PATH void *realloc_listed(void *p, size_t size);
+void *realloc_listed(void *p, size_t size)
+{
+	return realloc_sampled(p, size, false);
 }
 
 /*
@@ -181,7 +104,8 @@ PP_EXPORT void *realloc(void *p, size_t size)
  * and not our realloc: where a preloaded malloc before us has no reallocarray,
  * libc's finds that malloc's realloc, which ours would not.
  */
-PP_EXPORT void *reallocarray(void *p, size_t n, size_t size)
+SLOW_PATH void *reallocarray_counted(void *p, size_t n, size_t size);
+void *reallocarray_counted(void *p, size_t n, size_t size)
 {
 	size_t bytes = n * size; /* may wrap around, as in calloc */
 	uint64_t weight = heap_due(bytes) ? begin(bytes) : 0;
@@ -199,39 +123,14 @@ PP_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 	return weight ? heap_end(q, bytes, weight) : q;
 }
 
-static PP_COLD void free_listed(void *p)
+/* Also of cfree and C23's free_sized and free_aligned_sized: what may be said
+ * with more words may be said with fewer, so no look-up of names that most
+ * libcs do not have. */
+SLOW_PATH void free_listed(void *p);
+void free_listed(void *p)
 {
 	heap_free(p);
 	real.free(p);
-}
-
-PP_EXPORT void free(void *p)
-{
-	if (pp_unlikely(heap_listed(p))) {
-		free_listed(p);
-		return;
-	}
-	real.free(p);
-}
-
-/* What free(p) may be said with more words, it may be said with fewer; so no
- * look-up of names that most libcs do not have. */
-PP_EXPORT void cfree(void *p)
-{
-	free(p);
-}
-
-PP_EXPORT void free_sized(void *p, size_t size)
-{
-	(void)size;
-	free(p);
-}
-
-PP_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
-{
-	(void)align;
-	(void)size;
-	free(p);
 }
 
 PP_EXPORT size_t malloc_usable_size(void *p)

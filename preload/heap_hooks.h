@@ -1,5 +1,6 @@
 /*
- * heap_hooks.h - the part of heap.c that the constructor calls.
+ * heap_hooks.h - the parts of heap.c, hook_page.c and cxx_new.c that the
+ * constructor calls.
  */
 #ifndef HEAP_HOOKS_H
 #define HEAP_HOOKS_H
@@ -13,6 +14,11 @@
  * wants to know.
  */
 bool heap_hooks_start(void) PP_NORMAL;
+
+/* The heap will never be recorded in this process: from now on the functions of
+ * the malloc family are jumps to the real ones. After real_resolve_all(). See
+ * hook_page.c. */
+void hook_page_leave(void) PP_NORMAL;
 
 /* From the first allocation on, and from the constructor after heap_start():
  * see cxx_new.c. */

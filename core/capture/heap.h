@@ -2,7 +2,9 @@
  * heap.h - which allocations are sampled, and what the hooks' slow paths do.
  *
  * The fast path is heap_due() and heap_listed(): a few instructions each, then
- * the hook tail-calls the real function. Only when one of them says yes:
+ * the hook tail-calls the real function. For the malloc family these are
+ * written out in the hook page (preload/hook_page.c): change both. Only when
+ * one of them says yes:
  *
  *	weight = heap_begin(size);
  *	p = real.malloc(size);
@@ -28,16 +30,17 @@
  */
 void heap_start(bool reached) PP_NORMAL;
 
-/* Whether allocations are sampled at all; after heap_start(). */
+/* Whether allocations are sampled at all; after heap_start(), which decides for
+ * the whole life of the process and its forked children. */
 bool heap_is_on(void) PP_ANY;
 
 /*
  * Take an allocation off the thread's countdown; true when a sample is due.
  *
  * It takes size + 1 bytes, so that malloc(0) has its chance, too. The plain
- * max(size, 1) would cost two instructions more in every call (153 for a pair
- * of malloc and free instead of 151), and the weight undoes either exactly. Of
- * SIZE_MAX it takes nothing: no such allocation succeeds.
+ * max(size, 1) would cost two instructions more in every call, and the weight
+ * undoes either exactly. Of SIZE_MAX it takes nothing: no such allocation
+ * succeeds.
  */
 static inline __attribute__((always_inline)) bool heap_due(size_t size)
 {
@@ -47,9 +50,9 @@ static inline __attribute__((always_inline)) bool heap_due(size_t size)
 /*
  * May p be a sampled object?
  *
- * A plain load, because gcc folds no atomic one into the comparison (two
- * instructions more in each free). It needs no order of its own: who frees p
- * learned of it after malloc returned, through the host's own synchronisation.
+ * A plain load, because gcc folds no atomic one into the comparison. It needs
+ * no order of its own: who frees p learned of it after malloc returned, through
+ * the host's own synchronisation.
  */
 static inline __attribute__((always_inline)) bool heap_listed(const void *p)
 {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What a pair of malloc(48) and free costs in instructions, exactly.
+"""What calls of the malloc family cost in instructions, exactly.
 
-tests/targets/alloc_pairs.c does nothing else. Instructions of the whole
-process are counted by callgrind for two numbers of pairs; the difference over
-the difference is the cost of one pair, and what start and end cost drops out.
-glibc's own part varies by a fraction of an instruction (the loop's first
-malloc), so the bar has half of one as tolerance.
+tests/targets/alloc_pairs.c and new_pairs.cc do nothing else. Instructions of
+the whole process are counted by callgrind for two numbers of rounds; the
+difference over the difference is the cost of one round, and what start and end
+cost drops out. glibc's own part varies by a fraction of an instruction (the
+loop's first malloc), so the bars have half of one as tolerance.
 """
 
 import re
@@ -15,14 +15,15 @@ import lib
 from lib import case, expect
 
 FEW, MANY = 1000, 21000
-BAR = 12  # malloc takes five of them, free seven: preload/heap.c
+BAR = 11  # malloc takes five of them, free six: preload/hook_page_x86_64.h
+OFF = 2   # a call, when the heap is off
 
 
-def instructions(directory, pairs, preload, env):
+def instructions(directory, argv, preload, env):
     done = subprocess.run(
         [lib.command("valgrind", "valgrind"), "--tool=callgrind",
-         "--callgrind-out-file=/dev/null", str(lib.target("alloc_pairs")),
-         str(pairs)], cwd=directory, stdin=subprocess.DEVNULL,
+         "--callgrind-out-file=/dev/null", *argv],
+        cwd=directory, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
         env=lib.environment(preload, env, directory), check=False)
     m = re.search(rb"Collected : (\d+)", done.stderr)
@@ -31,32 +32,59 @@ def instructions(directory, pairs, preload, env):
     return int(m[1])
 
 
-def pair(preload, pairs=(FEW, MANY), **env):
+def pair(preload, pairs=(FEW, MANY), program="alloc_pairs", more=(), **env):
     with lib.Directory() as d:
-        few, many = (instructions(d, n, preload, env) for n in pairs)
+        few, many = (
+            instructions(d, [str(lib.target(program)), str(n), *more],
+                         preload, env) for n in pairs)
     return (many - few) / (pairs[1] - pairs[0])
 
 
-def check(what, **env):
+def check(what, bar, runs=3, program="alloc_pairs", more=(), **env):
     """A sample in a run (chance 1e-3 at a mean of 1 GiB) would show as several
-    instructions a pair: the least of three runs counts."""
-    without = pair(False)
-    got = min(pair(True, **env) for _ in range(3))
-    lib.note(f"malloc+free of 48 bytes, {what}: {got:.2f} instructions, "
-             f"{without:.2f} without the library")
-    expect(got <= without + BAR + 0.5,
-           f"{what}: a pair takes {got:.2f} instructions, {without:.2f} "
-           f"without, allowed are {BAR} more")
+    instructions a round, and so would a tick of a CPU timer: the least of some
+    runs counts."""
+    without = pair(False, program=program, more=more)
+    got = min(pair(True, program=program, more=more, **env)
+              for _ in range(runs))
+    lib.note(f"{' '.join((program, *more))}, {what}: {got:.2f} instructions "
+             f"a round, {without:.2f} without the library")
+    expect(got <= without + bar + 0.5,
+           f"{what}: a round takes {got:.2f} instructions, {without:.2f} "
+           f"without, allowed are {bar} more")
 
 
 @case
 def pair_between_samples():
-    check("fast path", PPROFC_PROFILES="heap", PPROFC_HEAP_RATE="1024m")
+    check("fast path", BAR, PPROFC_PROFILES="heap", PPROFC_HEAP_RATE="1024m")
 
 
 @case
-def pair_with_heap_off():
-    check("heap off", PPROFC_PROFILES="none")
+def pair_with_nothing_on():
+    check("none", 2 * OFF, 1, PPROFC_PROFILES="none")
+
+
+@case
+def pair_with_cpu_alone():
+    check("cpu", 2 * OFF, PPROFC_PROFILES="cpu", PPROFC_CPU_HZ=1)
+
+
+@case
+def pair_with_the_heap_rate_zero():
+    check("rate 0", 2 * OFF, 1, PPROFC_PROFILES="heap", PPROFC_HEAP_RATE=0)
+
+
+@case
+def every_function_with_nothing_on():
+    """20 calls; none of them costs more than the two that a pair is allowed, or
+    the sum would show it: 21 is what it is (reallocarray calls realloc)."""
+    check("none", 21, 1, more=("all",), PPROFC_PROFILES="none")
+
+
+@case
+def operators_with_nothing_on():
+    """Two calls of the program and two of libstdc++."""
+    check("none", 2 * OFF, 1, "new_pairs", PPROFC_PROFILES="none")
 
 
 @case
