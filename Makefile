@@ -130,15 +130,18 @@ $B/core.a: $(call obj,$(LIB_SRC)) $(GEN_O)
 	$(call say,AR)
 	$Qrm -f $@ && $(AR) rcs --thin $@ $^
 
+# Copied, as installing does: of a file written in one go, unlike by a linker,
+# the page cache has large pieces, which saves 10 us at the start of a program.
 $B/libpprofc.so: $(call obj,$(PRE_SRC) $(LIB_SRC)) $(GEN_O) preload/pprofc.map \
 		preload/pprofc.ld $(UNWIND)
 	$(call say,LINK)
-	$Q$(CC) -shared -o $@ $(filter %.o,$^) $(BASE) $(CFLAGS) $(LDFLAGS) \
+	$Q$(CC) -shared -o $@.linked $(filter %.o,$^) $(BASE) $(CFLAGS) $(LDFLAGS) \
 		-Wl,--version-script=preload/pprofc.map \
 		-Wl,-T,preload/pprofc.ld \
 		-Wl,--exclude-libs,ALL -Wl,--as-needed \
 		-Wl,-z,defs,-z,now,-z,relro,-z,nodelete \
 		-Wl,-z,noseparate-code $(LIBS)
+	$Qrm -f $@ && cp $@.linked $@ && rm $@.linked
 
 $B/pprofc: $(call obj,$(OFF_SRC)) $B/core.a $(UNWIND)
 	$(call say,LINK)
