@@ -14,4 +14,9 @@ int signal_hooks_reserve(void) PP_ANY;
  * whose default action would lose the profiles, where the host has not. */
 void signal_hooks_start(void) PP_NORMAL;
 
+/* No handler of ours is left in the kernel but the timers', which does nothing
+ * once the process is detached; and back again. */
+void signal_hooks_withdraw(void) PP_ANY;
+void signal_hooks_return(void) PP_ANY;
+
 #endif

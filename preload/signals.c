@@ -253,3 +253,33 @@ void signal_hooks_start(void)
 	take_over_all();
 	sys_restore_signals(&old);
 }
+
+/* --- away and back -------------------------------------------------------- */
+
+/* Where ours is in the kernel, the host reads that it has the default. */
+static bool has_default(int sig, struct sigaction *ret_hosts)
+{
+	return signal_use(sig) && sig != signal_of_timers() &&
+	       sigaction(sig, NULL, ret_hosts) == 0 &&
+	       ret_hosts->sa_handler == SIG_DFL;
+}
+
+void signal_hooks_withdraw(void)
+{
+	struct sigaction hosts;
+
+	for (int sig = 1; sig < SIGNALS; sig++) {
+		if (has_default(sig, &hosts))
+			(void)real.sigaction(sig, &hosts, NULL);
+	}
+}
+
+void signal_hooks_return(void)
+{
+	struct sigaction hosts;
+
+	for (int sig = 1; sig < SIGNALS; sig++) {
+		if (has_default(sig, &hosts))
+			(void)sigaction_set_default(sig, &hosts, NULL);
+	}
+}

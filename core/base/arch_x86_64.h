@@ -29,6 +29,8 @@ enum {
 	ARCH_REG_SP = ARCH_REG_RSP,
 };
 
+#define ARCH_AUDIT 0xc000003eu /* AUDIT_ARCH_X86_64 of <linux/audit.h> */
+
 struct arch_regs {
 	uint64_t r[ARCH_REGS];
 };

@@ -12,6 +12,7 @@
 #include "flush.h"
 #include "helper.h"
 #include "lifecycle_priv.h"
+#include "log.h"
 #include "memo.h"
 #include "process.h"
 #include "reporter.h"
@@ -213,6 +214,28 @@ void lifecycle_fork_child(void)
 	}
 	flush_start();
 	sys_restore_signals(&mask_before_fork);
+}
+
+/* --- sandboxes ------------------------------------------------------------ */
+
+uint32_t lifecycle_withdraw(void)
+{
+	uint32_t image = process_generation();
+
+	if (!lifecycle_is_ours())
+		return 0;
+	log_line("the program gives up system calls: its profiles end here");
+	lifecycle_exec_begin();
+	close_gate();
+	atomic_store(&process_wiped.generation, 0);
+	return image;
+}
+
+void lifecycle_return(uint32_t image)
+{
+	atomic_store(&process_wiped.generation, image);
+	atomic_fetch_sub(&process.gate_closed, 1);
+	lifecycle_exec_failed();
 }
 
 /* --- credentials ---------------------------------------------------------- */

@@ -38,6 +38,12 @@ void lifecycle_die(void) PP_ANY;
 bool lifecycle_exec_begin(void) PP_ANY;
 void lifecycle_exec_failed(void) PP_ANY;
 
+/* The host is about to give up system calls that we make: write the final
+ * profiles, and do nothing any more, as in a child that is detached. Returns
+ * what lifecycle_return() takes when nothing came of it; 0 = not ours. */
+uint32_t lifecycle_withdraw(void) PP_ANY;
+void lifecycle_return(uint32_t image) PP_ANY;
+
 /* A thread starts (with its start routine) and ends. `stack_bytes` is the size
  * of its stack, 0 = unknown. */
 void lifecycle_thread_begin(uint64_t start_pc, size_t stack_bytes) PP_ANY;

@@ -147,7 +147,7 @@ static void *exit_now(void *unused)
 static void at_exit(void)
 {
 	work();
-	if (times < 30)
+	if (times < 10)
 		atexit(at_exit);
 }
 

@@ -79,9 +79,9 @@ static void forks_in_the_middle(void)
 	hold();
 	for (int i = 0; i < 3; i++)
 		MUST(pthread_create(&t[i], NULL, churning, NULL) == 0);
-	fork_many(by_fork, 30);
-	fork_many(by_small_fork, 15);
-	fork_many(by_system_call, 15);
+	fork_many(by_fork, 10);
+	fork_many(by_small_fork, 5);
+	fork_many(by_system_call, 5);
 	atomic_store(&stop, 1);
 	for (int i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);

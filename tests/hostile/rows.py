@@ -173,6 +173,10 @@ CONFINED = [
           "forbidden_directory", profile=NOTHING, root=True),
     *ways("disks", "removed_output no_directory little_locked_memory",
           profile=VALID, root=True),
+    *ways("sandbox", "strict kills faults all_threads traps_only_its_own "
+          "tried_in_vain"),
+    *ways("sandbox", "strict_itself kills_itself", status=5,
+          processes=alone("sandbox")),
     *ways("sandbox", "refuses_files refuses_memory", profile=VALID,
           leaves=True),
     *ways("sandbox", "refuses_timers refused_from_the_start "

@@ -4,6 +4,7 @@
  * afterwards must not be what ends the program.
  * BUILD: -pthread
  */
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -302,11 +303,47 @@ static void refused(void)
 	dump();
 }
 
+/* Nothing came of it: the filter is refused, and all goes on. */
+static void tried_in_vain(void)
+{
+	struct sock_filter kill_all = BPF_STMT(
+		BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	struct sock_fprog program = { .len = 1, .filter = &kill_all };
+
+	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == -1 &&
+		errno == EFAULT);
+	MUST(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 1ul << 20,
+		     &program) == -1 &&
+		errno == EINVAL);
+	program.len = 0;
+	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == -1 &&
+		errno == EINVAL);
+	hold();
+	burn(60);
+	dump();
+	raise(SIGCHLD);
+}
+
+/* syscall() passes on all six arguments: the last is the offset. */
+static void must_map_with_offset(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char page[4096];
+	void *p = (void *)syscall(SYS_mmap, NULL, sizeof(page), PROT_READ,
+		MAP_PRIVATE, fd, 4096L);
+
+	MUST(p != MAP_FAILED);
+	MUST(pread(fd, page, sizeof(page), 4096) == sizeof(page));
+	MUST(memcmp(p, page, sizeof(page)) == 0);
+	MUST(munmap(p, sizeof(page)) == 0 && close(fd) == 0);
+}
+
 /* A filter that allows everything there is changes nothing. */
 static void allows_everything(void)
 {
 	hold();
 	filter(NULL, 0, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW, BY_SYSCALL);
+	must_map_with_offset();
 	burn(60);
 	churn(500);
 	dump();
@@ -320,6 +357,7 @@ static const struct way ways[] = {
 	{ "faults", faults },
 	{ "all_threads", all_threads },
 	{ "traps_only_its_own", traps_only_its_own },
+	{ "tried_in_vain", tried_in_vain },
 	{ "refuses_files", refuses_files },
 	{ "refuses_timers", refuses_timers },
 	{ "refuses_memory", refuses_memory },

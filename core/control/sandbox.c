@@ -1,0 +1,305 @@
+/*
+ * sandbox.c - see sandbox.h: runs the filter as the kernel would, once for
+ * each system call that we make. Jumps of filters go forward only, so a run
+ * ends. What they are and mean: bpf(4), seccomp(2).
+ */
+#include "pp.h"
+
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "safe_read.h"
+#include "sandbox.h"
+#include "sys.h"
+
+#define MOST_CODE 4096u /* BPF_MAXINSNS */
+
+/* --- our calls ------------------------------------------------------------ */
+
+/* Arguments count where filters are known to look at them; addresses vary. */
+struct call {
+	uint16_t number;
+	uint8_t at; /* the one argument that is not 0 */
+	uint64_t value;
+};
+
+#define CALL(name)               \
+	{                        \
+		SYS_##name, 0, 0 \
+	}
+#define CALL_WITH(name, at, value)                \
+	{                                         \
+		SYS_##name, at, (uint64_t)(value) \
+	}
+
+static const struct call calls[] = {
+	/* while recording */
+	CALL(getpid),
+	CALL(gettid),
+	CALL_WITH(clock_gettime, 0, CLOCK_MONOTONIC),
+	CALL_WITH(clock_gettime, 0, CLOCK_REALTIME),
+	CALL_WITH(clock_gettime, 0, CLOCK_PROCESS_CPUTIME_ID),
+	CALL_WITH(clock_gettime, 0, UINT32_MAX), /* of another thread */
+	CALL(sched_yield),
+	CALL_WITH(futex, 1, FUTEX_WAIT_PRIVATE),
+	CALL_WITH(futex, 1, FUTEX_WAKE_PRIVATE),
+	CALL_WITH(futex, 1, FUTEX_WAIT),
+	CALL_WITH(rt_sigprocmask, 0, SIG_SETMASK),
+	CALL(rt_sigaction),
+	CALL(rt_sigreturn),
+	CALL(rt_tgsigqueueinfo),
+	CALL(tgkill),
+	CALL_WITH(prctl, 0, PR_GET_NAME),
+	CALL_WITH(prctl, 0, PR_SET_NAME),
+	CALL(getrandom),
+	CALL(timer_create),
+	CALL(timer_settime),
+	CALL(timer_delete),
+	/* the session, and memory for a report */
+	CALL_WITH(mmap, 2, PROT_READ | PROT_WRITE),
+	CALL_WITH(mmap, 3, MAP_SHARED),
+	CALL_WITH(mprotect, 2, PROT_READ | PROT_WRITE),
+	CALL(munmap),
+	CALL(munlock),
+	CALL(madvise),
+	CALL(ftruncate),
+	CALL(truncate),
+	CALL(statfs),
+	CALL(prlimit64),
+	CALL(uname),
+	CALL(getuid),
+	CALL(geteuid),
+	/* a helper thread */
+	CALL_WITH(clone, 0, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM),
+	CALL_WITH(unshare, 0, CLONE_FILES),
+	CALL(close_range),
+	CALL(nanosleep),
+	CALL(exit),
+	/* files */
+	CALL_WITH(openat, 2, O_RDONLY | O_CLOEXEC),
+	CALL_WITH(openat, 2, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC),
+	CALL(close),
+	CALL(read),
+	CALL(pread64),
+	CALL(write),
+	CALL(fstat),
+	CALL(newfstatat),
+	CALL(access),
+	CALL(faccessat),
+	CALL(readlink),
+	CALL(getdents64),
+	CALL(mkdir),
+	CALL(link),
+	CALL(rename),
+	CALL(renameat2),
+	CALL(unlink),
+};
+
+/* --- one run -------------------------------------------------------------- */
+
+struct machine {
+	struct safe_reader reader;
+	uint64_t code;
+	uint32_t length, pc;
+	uint32_t a, x, memory[BPF_MEMWORDS];
+	struct seccomp_data data;
+};
+
+static bool load(struct machine *m, const struct sock_filter *i, uint32_t *ret)
+{
+	switch (BPF_MODE(i->code)) {
+	case BPF_IMM:
+		*ret = i->k;
+		return true;
+	case BPF_MEM:
+		*ret = m->memory[i->k % BPF_MEMWORDS];
+		return true;
+	case BPF_LEN:
+		*ret = sizeof(m->data);
+		return true;
+	case BPF_ABS:
+		if (i->k > sizeof(m->data) - sizeof(*ret))
+			return false;
+		memcpy(ret, (const char *)&m->data + i->k, sizeof(*ret));
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool calculate(struct machine *m, const struct sock_filter *i)
+{
+	uint32_t by = BPF_SRC(i->code) == BPF_X ? m->x : i->k;
+
+	switch (BPF_OP(i->code)) {
+	case BPF_ADD:
+		m->a += by;
+		return true;
+	case BPF_SUB:
+		m->a -= by;
+		return true;
+	case BPF_MUL:
+		m->a *= by;
+		return true;
+	case BPF_DIV:
+		m->a = by ? m->a / by : 0;
+		return by != 0;
+	case BPF_OR:
+		m->a |= by;
+		return true;
+	case BPF_AND:
+		m->a &= by;
+		return true;
+	case BPF_XOR:
+		m->a ^= by;
+		return true;
+	case BPF_LSH:
+		m->a <<= by % 32;
+		return true;
+	case BPF_RSH:
+		m->a >>= by % 32;
+		return true;
+	case BPF_NEG:
+		m->a = 0 - m->a;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* How far to jump; false = no such instruction. */
+static bool jump(
+	const struct machine *m, const struct sock_filter *i, uint32_t *ret)
+{
+	uint32_t with = BPF_SRC(i->code) == BPF_X ? m->x : i->k;
+	bool yes;
+
+	switch (BPF_OP(i->code)) {
+	case BPF_JA:
+		*ret = i->k;
+		return true;
+	case BPF_JEQ:
+		yes = m->a == with;
+		break;
+	case BPF_JGT:
+		yes = m->a > with;
+		break;
+	case BPF_JGE:
+		yes = m->a >= with;
+		break;
+	case BPF_JSET:
+		yes = (m->a & with) != 0;
+		break;
+	default:
+		return false;
+	}
+	*ret = yes ? i->jt : i->jf;
+	return true;
+}
+
+/* Everything but jumps and the end. */
+static bool plain(struct machine *m, const struct sock_filter *i)
+{
+	switch (BPF_CLASS(i->code)) {
+	case BPF_LD:
+		return load(m, i, &m->a);
+	case BPF_LDX:
+		return load(m, i, &m->x);
+	case BPF_ST:
+		m->memory[i->k % BPF_MEMWORDS] = m->a;
+		return true;
+	case BPF_STX:
+		m->memory[i->k % BPF_MEMWORDS] = m->x;
+		return true;
+	case BPF_ALU:
+		return calculate(m, i);
+	default: /* BPF_MISC */
+		if (BPF_MISCOP(i->code) == BPF_TAX)
+			m->x = m->a;
+		else
+			m->a = m->x;
+		return true;
+	}
+}
+
+static bool fetch(struct machine *m, struct sock_filter *ret)
+{
+	uint64_t word;
+
+	if (m->pc >= m->length ||
+		!safe_read_unaligned(
+			&m->reader, m->code + sizeof(*ret) * m->pc, &word))
+		return false;
+	_Static_assert(sizeof(*ret) == sizeof(word), "one read for each");
+	memcpy(ret, &word, sizeof(*ret));
+	m->pc++;
+	return true;
+}
+
+/* What the filter answers. What we do not understand kills. */
+static uint32_t answer(struct machine *m)
+{
+	struct sock_filter i;
+	uint32_t by;
+
+	m->pc = m->a = m->x = 0;
+	while (fetch(m, &i)) {
+		if (BPF_CLASS(i.code) == BPF_RET)
+			return BPF_RVAL(i.code) == BPF_A ? m->a : i.k;
+		if (BPF_CLASS(i.code) == BPF_JMP) {
+			if (!jump(m, &i, &by) || by >= m->length - m->pc)
+				break;
+			m->pc += by;
+		} else if (!plain(m, &i)) {
+			break;
+		}
+	}
+	return SECCOMP_RET_KILL_PROCESS;
+}
+
+/* A tracer that is asked knows what it does (and without one it is an error).
+ * A supervisor may be a thread of this process, which waits for us. */
+static bool is_harmless(uint32_t told)
+{
+	uint32_t action = told & SECCOMP_RET_ACTION_FULL;
+
+	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG ||
+	       action == SECCOMP_RET_ERRNO || action == SECCOMP_RET_TRACE;
+}
+
+static bool is_allowed(struct machine *m, const struct call *call)
+{
+	m->data = (struct seccomp_data){
+		.nr = call->number,
+		.arch = ARCH_AUDIT,
+		.instruction_pointer = (uintptr_t)calls,
+	};
+
+	m->data.args[call->at] = call->value;
+	return is_harmless(answer(m));
+}
+
+bool sandbox_hurts(const void *program)
+{
+	const uint64_t at = (uintptr_t)program;
+	struct machine m = { .pc = 0 };
+	uint64_t length;
+
+	safe_read_init(&m.reader);
+	/* struct sock_fprog: a short, and an address. */
+	if (!safe_read_unaligned(&m.reader, at, &length) ||
+		!safe_read_unaligned(&m.reader,
+			at + offsetof(struct sock_fprog, filter), &m.code))
+		return true;
+	m.length = (uint16_t)length;
+	if (m.length == 0 || m.length > MOST_CODE)
+		return true;
+	for (size_t i = 0; i < PP_ARRAY_LEN(calls); i++)
+		if (!is_allowed(&m, &calls[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,104 @@
+/*
+ * sandbox_hooks.c - a program that gives up system calls by seccomp.
+ *
+ * Afterwards a call of ours could be what ends it. So, before strict mode or a
+ * filter that would hurt (sandbox.h) goes in, we finish and are gone: the
+ * profiles are written, there is no timer and no handler of ours, and no hook
+ * makes a system call any more. If the kernel then refuses, all comes back.
+ *
+ * The kernel's own interface is reached through libc's prctl() and syscall(),
+ * which libseccomp uses, too. Context: PP_ANY. errno is the real function's.
+ */
+#include "pp.h"
+
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+
+#include "lifecycle.h"
+#include "real.h"
+#include "sandbox.h"
+#include "signal_hooks.h"
+#include "sys.h"
+
+/* Theirs end in "...", which no hook can pass on. */
+int hooked_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+	unsigned long d) __asm__("prctl");
+long hooked_syscall(long n, long a, long b, long c, long d, long e) __asm__(
+	"syscall");
+
+static bool hurts(unsigned long mode, const void *program)
+{
+	if (mode == SECCOMP_MODE_STRICT)
+		return true;
+	/* Without a program it is a question: is there seccomp? */
+	return mode == SECCOMP_MODE_FILTER && program && sandbox_hurts(program);
+}
+
+static uint32_t begin(unsigned long mode, unsigned long program)
+{
+	uint32_t image = 0;
+
+	if (lifecycle_is_ours() && hurts(mode, (const void *)program))
+		image = lifecycle_withdraw();
+	if (image)
+		signal_hooks_withdraw();
+	return image;
+}
+
+static void failed(uint32_t image)
+{
+	if (!image)
+		return;
+	lifecycle_return(image);
+	signal_hooks_return();
+}
+
+static PP_COLD int by_prctl(int option, unsigned long a, unsigned long b,
+	unsigned long c, unsigned long d)
+{
+	uint32_t image = begin(a, b);
+	int ret = real.prctl(option, a, b, c, d);
+
+	if (ret != 0)
+		failed(image);
+	return ret;
+}
+
+PP_EXPORT int hooked_prctl(int option, unsigned long a, unsigned long b,
+	unsigned long c, unsigned long d)
+{
+	if (option == PR_SET_SECCOMP)
+		return by_prctl(option, a, b, c, d);
+	return real.prctl(option, a, b, c, d);
+}
+
+/* seccomp(operation, flags, program): the modes have other numbers here. */
+static unsigned long mode_of(long operation)
+{
+	if (operation == SECCOMP_SET_MODE_STRICT)
+		return SECCOMP_MODE_STRICT;
+	return operation == SECCOMP_SET_MODE_FILTER ? SECCOMP_MODE_FILTER
+						    : SECCOMP_MODE_DISABLED;
+}
+
+static PP_COLD long by_syscall(long n, long a, long b, long c, long d, long e)
+{
+	uint32_t image = begin(mode_of(a), (unsigned long)c);
+	long ret = real.syscall(n, a, b, c, d, e);
+
+	if (ret < 0)
+		failed(image);
+	return ret;
+}
+
+/*
+ * A jump to the real one. A seventh argument lies on the caller's stack, if
+ * there is one, and must be left there: copied to where it is, a variable of
+ * the caller's, which another thread may be changing, would be set back.
+ */
+PP_EXPORT long hooked_syscall(long n, long a, long b, long c, long d, long e)
+{
+	if (pp_unlikely(n == SYS_seccomp))
+		return by_syscall(n, a, b, c, d, e);
+	return real.syscall(n, a, b, c, d, e);
+}
