@@ -197,7 +197,7 @@ def main():
             line, bad = job.result()
             failed += bad
             print(line, flush=True)
-    lib.note(f"{len(jobs)} rows in {time.monotonic() - start:.0f} s, each "
+    lib.note(f"summary: hostile: {len(jobs)} rows in {time.monotonic() - start:.0f} s, each "
              f"without the library and {TIMES} of {TIMES} with "
              f"{'each setting' if lib.LONG else 'one setting, in turn'}")
     sys.exit(1 if failed else 0)
