@@ -1,43 +1,9 @@
-/* test_output.c - names of profile files, and files whole or not at all. */
+/*
+ * test_output.c - names of profile files, and files whole or not at all.
+ */
 #include "pp.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "output.h"
-
-#include "test.h"
-
-static char dir[64];
-static struct settings set;
-
-static struct output_name name_of(
-	const char *template, unsigned profiles, uint32_t number)
-{
-	memset(&set, 0, sizeof(set));
-	(void)snprintf(set.output, sizeof(set.output), "%s", template);
-	(void)snprintf(set.program, sizeof(set.program), "app");
-	(void)snprintf(set.host, sizeof(set.host), "box");
-	set.profiles = profiles;
-	return (struct output_name){ .settings = &set,
-		.kind = PROFILE_HEAP,
-		.pid = 77,
-		.number = number,
-		.start_s = 1700000000 };
-}
+#include "output_files.h"
 
 static void expands(const char *template, unsigned profiles, uint32_t number,
 	bool forked, const char *expected)
@@ -52,9 +18,6 @@ static void expands(const char *template, unsigned profiles, uint32_t number,
 		CHECK(!"the expected name");
 	}
 }
-
-#define ONE PROFILE_BIT(PROFILE_HEAP)
-#define TWO (ONE | PROFILE_BIT(PROFILE_CPU))
 
 TEST(template_fields_are_filled_in)
 {
@@ -94,82 +57,6 @@ TEST(slash_in_a_name_stays_in_its_directory)
 	(void)snprintf(set.program, sizeof(set.program), "../x");
 	CHECK_EQ(output_expand(&name, buf, sizeof(buf)), 0);
 	CHECK(strcmp(buf, "/d/.._x") == 0);
-}
-
-/* --- files --------------------------------------------------------------- */
-
-static const char *at(const char *file)
-{
-	static char path[2][200];
-	static unsigned turn;
-
-	turn ^= 1;
-	(void)snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, file);
-	return path[turn];
-}
-
-static void put_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	CHECK(f != NULL);
-	if (!f)
-		return;
-	CHECK(fputs(text, f) >= 0);
-	CHECK_EQ(fclose(f), 0);
-}
-
-static bool holds(const char *path, const char *text)
-{
-	char buf[100] = "";
-	FILE *f = fopen(path, "r");
-
-	if (!f)
-		return false;
-	buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
-	(void)fclose(f);
-	return strcmp(buf, text) == 0;
-}
-
-static unsigned files_in(const char *path)
-{
-	unsigned n = 0;
-	struct dirent *e;
-	DIR *d = opendir(path);
-
-	while (d && (e = readdir(d)))
-		n += e->d_name[0] != '.';
-	if (d)
-		(void)closedir(d);
-	return n;
-}
-
-static void fresh_dir(void)
-{
-	char cmd[100];
-
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	CHECK_EQ(system(cmd), 0);
-	CHECK_EQ(mkdir(dir, 0755), 0);
-}
-
-static int write_text(
-	const struct output_name *name, const char *text, char *ret_path)
-{
-	struct output o;
-	int err = output_begin(&o, name);
-
-	if (err)
-		return err;
-	err = output_write(&o, text, strlen(text));
-	if (err) {
-		output_abort(&o);
-		return err;
-	}
-	err = output_commit(&o);
-	if (!err && ret_path)
-		strcpy(ret_path, o.path);
-	return err;
 }
 
 TEST(file_appears_whole_with_its_parents_and_the_umask)
@@ -289,166 +176,6 @@ TEST(file_of_the_host_under_our_number_is_left_alone)
 	CHECK_EQ(files_in(dir), 1);
 }
 
-/* In a child: another user, to whom a directory can be closed. */
-static int try_unwritable(void)
-{
-	struct output_name name = name_of(at("closed/x.pb.gz"), ONE, 0);
-
-	if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
-		return 1;
-	return write_text(&name, "ours", NULL) == -EACCES ? 0 : 2;
-}
-
-/* A small limit on file sizes must be an error, not a signal. */
-static int try_size_limit(void)
-{
-	struct output_name name = name_of(at("x.pb.gz"), ONE, 0);
-	struct rlimit lim = { 6, 6 };
-
-	(void)signal(SIGXFSZ, SIG_DFL);
-	if (setrlimit(RLIMIT_FSIZE, &lim) != 0)
-		return 1;
-	return write_text(&name, "seven !", NULL) == -EFBIG &&
-			       write_text(&name, "six !!", NULL) == 0
-		       ? 0
-		       : 2;
-}
-
-/* A file system of one page: the second does not fit. */
-static int try_full_disk(void)
-{
-	static char text[3 * PP_PAGE];
-	struct output_name name = name_of(at("full/x.pb.gz"), ONE, 0);
-	int result = 0;
-
-	memset(text, 'x', sizeof(text) - 1);
-	if (mount("none", at("full"), "tmpfs", 0, "size=4k") != 0)
-		return 77;
-	if (write_text(&name, text, NULL) != -ENOSPC)
-		result = 2;
-	else if (files_in(at("full")) != 0)
-		result = 3;
-	return umount(at("full")) == 0 ? result : 4;
-}
-
-/* From here on the system call fails with this error. */
-static bool forbid(int nr, int error)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { PP_ARRAY_LEN(code), code };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-static int take_two_names(void)
-{
-	struct output_name name = name_of(at("x.pb.gz"), ONE, 0);
-
-	put_file(at("x.pb.gz"), "theirs");
-	if (write_text(&name, "ours", NULL) != 0 ||
-		write_text(&name, "ours, too", NULL) != 0)
-		return 1;
-	return holds(at("x.pb.gz"), "theirs") &&
-			       holds(at("x-2.pb.gz"), "ours") &&
-			       holds(at("x-3.pb.gz"), "ours, too") &&
-			       files_in(dir) == 3
-		       ? 0
-		       : 2;
-}
-
-/* As on a FAT file system, then as there on an old kernel. */
-static int try_without_links(void)
-{
-	return forbid(SYS_link, EPERM) ? take_two_names() : 77;
-}
-
-static int try_without_renameat2(void)
-{
-	return forbid(SYS_renameat2, EINVAL) ? try_without_links() : 77;
-}
-
-/* A name is refused for good: the temporary file goes as well. */
-static int try_without_any(void)
-{
-	struct output_name name = name_of(at("x.pb.gz"), ONE, 0);
-
-	if (!forbid(SYS_renameat2, EACCES) || !forbid(SYS_link, EACCES))
-		return 77;
-	return write_text(&name, "ours", NULL) == -EACCES && files_in(dir) == 0
-		       ? 0
-		       : 2;
-}
-
-static int in_child(int (*what)(void))
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(what());
-	(void)waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
-}
-
-TEST(unwritable_directory_is_an_error)
-{
-	fresh_dir();
-	CHECK_EQ(mkdir(at("closed"), 0555), 0);
-	CHECK_EQ(in_child(try_unwritable), 0);
-	CHECK_EQ(files_in(at("closed")), 0);
-}
-
-TEST(size_limit_is_an_error_and_no_signal)
-{
-	fresh_dir();
-	CHECK_EQ(in_child(try_size_limit), 0);
-	CHECK_EQ(files_in(dir), 1);
-}
-
-TEST(full_disk_leaves_nothing)
-{
-	int status;
-
-	fresh_dir();
-	CHECK_EQ(mkdir(at("full"), 0755), 0);
-	status = in_child(try_full_disk);
-	/* Mounting needs root; /dev/full cannot hold a temporary file. */
-	if (status == 77)
-		printf("# not allowed to mount a tmpfs: not tested here\n");
-	else
-		CHECK_EQ(status, 0);
-}
-
-static void in_fresh_dir(int (*what)(void))
-{
-	int status;
-
-	fresh_dir();
-	status = in_child(what);
-	if (status == 77)
-		printf("# seccomp is not to be had: not tested here\n");
-	else
-		CHECK_EQ(status, 0);
-}
-
-TEST(without_hard_links_nothing_is_replaced_either)
-{
-	in_fresh_dir(try_without_links);
-	in_fresh_dir(try_without_renameat2);
-}
-
-TEST(name_that_cannot_be_given_leaves_nothing)
-{
-	in_fresh_dir(try_without_any);
-}
-
 /* --- keep ---------------------------------------------------------------- */
 
 static void write_numbered(
@@ -499,8 +226,7 @@ TEST(keep_deletes_no_file_of_others)
 
 int main(void)
 {
-	(void)snprintf(
-		dir, sizeof(dir), "/tmp/pprofc-test-output.%d", getpid());
+	begin_output();
 	RUN(template_fields_are_filled_in);
 	RUN(kind_number_and_pid_are_added_where_missing);
 	RUN(name_that_does_not_fit_is_refused);
@@ -511,14 +237,8 @@ int main(void)
 	RUN(abort_leaves_nothing);
 	RUN(impossible_places_are_errors_and_leave_nothing);
 	RUN(file_of_the_host_under_our_number_is_left_alone);
-	RUN(unwritable_directory_is_an_error);
-	RUN(size_limit_is_an_error_and_no_signal);
-	RUN(full_disk_leaves_nothing);
-	RUN(without_hard_links_nothing_is_replaced_either);
-	RUN(name_that_cannot_be_given_leaves_nothing);
 	RUN(keep_leaves_the_newest);
 	RUN(keep_deletes_no_file_of_others);
-	fresh_dir();
-	(void)rmdir(dir);
+	end_output();
 	return test_done();
 }

@@ -80,7 +80,8 @@ TEST(frames_of_ours_have_names_and_a_mapping)
 	CHECK(has("[thread unseen] :0 s=0\n"));
 	/* The program is the first mapping, although no sample is in it. */
 	CHECK(has("Mappings\n1: "));
-	CHECK(strstr(strstr(text, "Mappings\n1: "), "test_profile_frames") != NULL);
+	CHECK(strstr(strstr(text, "Mappings\n1: "), "test_profile_frames") !=
+		NULL);
 	run("go tool pprof -top", path);
 	CHECK(has("File: test_profile_frames\n"));
 	CHECK(!strstr(text, "Local symbolization"));
