@@ -4,7 +4,8 @@
  *
  * The copy lies on the caller's stack, because this may be a vfork child, which
  * must not allocate: it would do so in its parent. Only LD_PRELOAD differs, and
- * only our own entry is taken out of it; the host's environ is never changed.
+ * only our own entry is taken out of it; the host's environ is not changed for
+ * it. What libc starts by itself is held back by config.c: mark_not_followed().
  * Context: PP_ANY but for exec_env_start().
  */
 #ifndef EXEC_ENV_H

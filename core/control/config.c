@@ -196,7 +196,7 @@ _Static_assert(UNWINDER_OWN == 0 && UNWINDER_LIBUNWIND == 1, "order of words");
 struct given {
 	const char *of[PP_ARRAY_LEN(config_table)];
 	const char *status;
-	bool complained;
+	bool complained, not_followed; /* said by the program before */
 };
 
 /* Where complaints go; quiet when an ancestor has complained already. */
@@ -207,6 +207,7 @@ struct complaints {
 };
 
 static char complained[] = "PPROFC_COMPLAINED=1";
+static char not_followed[] = "PPROFC_NOT_FOLLOWED=1";
 
 /* One line of at most so many characters, whatever the environment holds. */
 static void show(char *buf, size_t size, const char *value)
@@ -258,6 +259,16 @@ static void mark_complained(const struct config_variable *v)
 		*entry = complained;
 }
 
+/* system() and popen() start programs inside libc, where no wrapper of ours
+ * takes LD_PRELOAD away: such a program stays dormant by this. */
+static void mark_not_followed(void)
+{
+	char **entry = environment_entry("PPROFC_FOLLOW");
+
+	if (entry)
+		*entry = not_followed;
+}
+
 /* The value of an entry of that name, or NULL. */
 static const char *value_in(const char *entry, const char *name)
 {
@@ -273,6 +284,7 @@ static void take_entry(const char *entry, struct given *to)
 	const char *value = value_in(entry, "PPROFC_STATUS");
 
 	to->complained |= value_in(entry, "PPROFC_COMPLAINED") != NULL;
+	to->not_followed |= value_in(entry, "PPROFC_NOT_FOLLOWED") != NULL;
 	if (value && !to->status)
 		to->status = value;
 	for (size_t i = 0; i < config_count; i++) {
@@ -411,12 +423,14 @@ static PP_NORMAL bool is_meant(const char *glob)
 	return false;
 }
 
-/* A program that is not meant, or that runs with more rights than its user
- * (then the environment is not to be trusted, and files of ours would be
- * written with these rights). */
-static PP_NORMAL void settle_program(struct settings *s, const char *glob)
+/* A program that is not meant or not to be followed, or that runs with more
+ * rights than its user (then the environment is not to be trusted, and files of
+ * ours would be written with these rights). */
+static PP_NORMAL void settle_program(
+	struct settings *s, const struct given *given)
 {
-	if (!getauxval(AT_SECURE) && is_meant(glob))
+	if (!getauxval(AT_SECURE) && !given->not_followed &&
+		is_meant(given_for(given, "PPROFC_PROGRAM")))
 		return;
 	s->profiles = 0;
 	s->interval_s = 0;
@@ -459,7 +473,9 @@ void config_read(struct settings *ret, config_bad_fn *bad, void *arg)
 	read_environment(&given);
 	settle(ret, &given, bad, arg);
 	log_open(ret);
-	settle_program(ret, given_for(&given, "PPROFC_PROGRAM"));
+	settle_program(ret, &given);
+	if (!ret->follow)
+		mark_not_followed();
 	cap_cpu_rate(ret);
 	look_at_toggle(ret);
 }
