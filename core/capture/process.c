@@ -101,11 +101,13 @@ static void creating_ended(void)
 void process_await_session(uint64_t patience_ns)
 {
 	uint32_t maker = atomic_load(&process.creating);
-	uint64_t now = sys_clock_ns(CLOCK_MONOTONIC), end;
+	uint64_t now, end;
 
-	if (maker == NOBODY || maker == NO_MORE ||
+	/* No system call where there is nothing to wait for: sandbox.h. */
+	if (process_generation() == 0 || maker == NOBODY || maker == NO_MORE ||
 		maker == (uint32_t)sys_gettid())
 		return;
+	now = sys_clock_ns(CLOCK_MONOTONIC);
 	end = creating_began(now) + patience_ns;
 	while (now < end && atomic_load(&process.creating) == maker &&
 		process_generation() != 0) {

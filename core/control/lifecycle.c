@@ -218,6 +218,8 @@ void lifecycle_fork_child(void)
 
 /* --- sandboxes ------------------------------------------------------------ */
 
+static bool finished_to_withdraw;
+
 uint32_t lifecycle_withdraw(void)
 {
 	uint32_t image = process_generation();
@@ -225,7 +227,7 @@ uint32_t lifecycle_withdraw(void)
 	if (!lifecycle_is_ours())
 		return 0;
 	log_line("the program gives up system calls: its profiles end here");
-	lifecycle_exec_begin();
+	finished_to_withdraw = lifecycle_exec_begin();
 	close_gate();
 	atomic_store(&process_wiped.generation, 0);
 	return image;
@@ -235,7 +237,8 @@ void lifecycle_return(uint32_t image)
 {
 	atomic_store(&process_wiped.generation, image);
 	atomic_fetch_sub(&process.gate_closed, 1);
-	lifecycle_exec_failed();
+	if (finished_to_withdraw)
+		lifecycle_exec_failed();
 }
 
 /* --- credentials ---------------------------------------------------------- */

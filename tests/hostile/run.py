@@ -131,8 +131,10 @@ def check_profiles(row, directory, pid, setting):
         check_heap(row, own["heap"], setting)
 
 
-def check_leftovers(row, done):
-    left = list(pathlib.Path("/dev/shm").glob(f"pprofc.{done.pid}.*"))
+def check_leftovers(row, done, began):
+    """What it has left in /dev/shm; process ids come again, times do not."""
+    left = [path for path in pathlib.Path("/dev/shm").glob(
+        f"pprofc.{done.pid}.*") if path.stat().st_ctime > began]
     if row.leaves:
         for path in left:
             path.unlink()
@@ -147,13 +149,14 @@ def once(row, preload, setting, out):
     """Run a row, check it; what it printed."""
     with lib.Directory() as d:
         d.chmod(0o755)
+        began = time.time() - 1
         done = run(row, row.argv, d, preload, SETTINGS[setting])
         check(done, row.status, done.out if out is None else out)
         if row.then:
             check(run(row, row.then, d, False, {}), 0, b"fine\n")
         if preload:
             check_profiles(row, d, done.pid, setting)
-            check_leftovers(row, done)
+            check_leftovers(row, done, began)
         return done.out
 
 
