@@ -128,10 +128,40 @@ static void reused_address(void)
 	MUST(reused >= ROUNDS / 2);
 }
 
+/* --- code that is just going away ----------------------------------------- */
+
+__attribute__((noinline)) static void calls_plugin(void *library)
+{
+	void (*fn)(void) = (void (*)(void))dlsym(library, "plugin_hold");
+
+	MUST(fn);
+	fn();
+	sink++;
+}
+
+__attribute__((noinline)) static void closes_plugin(void *library)
+{
+	MUST(dlclose(library) == 0);
+	sink++;
+}
+
+/* While it is being closed nobody may guess: see rows.py. */
+static void guesses(void)
+{
+	void *library = dlopen(beside("libgate.so"), RTLD_NOW);
+
+	MUST(library);
+	hold();
+	burn(30);
+	calls_plugin(library);
+	closes_plugin(library);
+}
+
 static const struct way ways[] = {
 	{ "runpath", runpath },
 	{ "thread_storage", thread_storage },
 	{ "reused_address", reused_address },
+	{ "guesses", guesses },
 };
 
 int main(int argc, char **argv)

@@ -191,6 +191,12 @@ LOADER = [
     Row("plugins_reused_address", ["plugins", "reused_address"],
         burns=("burn", "a_burns", "b_burns"),
         holds={"hold": HELD, "a_holds": 20000, "b_holds": 60000}),
+    # The stack of what is allocated in dlclose ends where it can but be
+    # guessed: code_gate.h.
+    Row("plugins_guesses", ["plugins", "guesses"],
+        env={"PPROFC_HEAP_RATE": 1},
+        holds={"hold": HELD, "holds_open": 4000, "calls_plugin": 4000,
+               "holds_closing": 5000, "closes_plugin": 0}),
     Row("bind_now", ["loader", "come_and_go"], env={"LD_BIND_NOW": 1}),
     Row("audit", ["loader", "come_and_go"],
         env={"LD_AUDIT": hostile("libaudit.so")}),

@@ -104,9 +104,11 @@ def check_cpu(row, path, setting):
                    f"no {name} among {list(cpu)[:20]}")
 
 
-def check_heap(row, path, setting):
-    if setting != "every allocation":
-        return
+def records_all(row, setting):
+    return {**SETTINGS[setting], **row.env}.get("PPROFC_HEAP_RATE") == 1
+
+
+def check_heap(row, path):
     inuse = wire.sums(path, "inuse_space")
     lib.expect_equal({name: inuse[name] for name in row.holds}, row.holds,
                      "bytes in use")
@@ -126,9 +128,9 @@ def check_profiles(row, directory, pid, setting):
     if row.profile in (FULL, SEEN, CPU):
         lib.expect("cpu" in own, "no cpu profile")
         check_cpu(row, own["cpu"], setting)
-    if row.profile in (FULL, SEEN, HEAP) and setting == "every allocation":
+    if row.profile in (FULL, SEEN, HEAP) and records_all(row, setting):
         lib.expect("heap" in own, "no heap profile")
-        check_heap(row, own["heap"], setting)
+        check_heap(row, own["heap"])
 
 
 def check_leftovers(row, done, began):
