@@ -123,8 +123,7 @@
 		(int option, unsigned long a, unsigned long b,                 \
 			unsigned long c, unsigned long d),                     \
 		(option, a, b, c, d))                                          \
-	X(long, syscall,                                                       \
-		(long n, long a, long b, long c, long d, long e),              \
+	X(long, syscall, (long n, long a, long b, long c, long d, long e),     \
 		(n, a, b, c, d, e))                                            \
 	X(void *, dlopen, (const char *path, int mode), (path, mode))          \
 	X(void *, dlmopen, (Lmid_t space, const char *path, int mode),         \
