@@ -91,14 +91,24 @@ static PP_COLD long by_syscall(long n, long a, long b, long c, long d, long e)
 	return ret;
 }
 
+/* A call at the end is a jump, also in a build that is not optimised. */
+#ifdef __clang__
+#define PP_JUMPS
+#define PP_JUMP __attribute__((musttail)) return
+#else
+#define PP_JUMPS __attribute__((optimize("O2")))
+#define PP_JUMP return
+#endif
+
 /*
  * A jump to the real one. A seventh argument lies on the caller's stack, if
  * there is one, and must be left there: copied to where it is, a variable of
  * the caller's, which another thread may be changing, would be set back.
  */
-PP_EXPORT long hooked_syscall(long n, long a, long b, long c, long d, long e)
+PP_JUMPS PP_EXPORT long hooked_syscall(
+	long n, long a, long b, long c, long d, long e)
 {
 	if (pp_unlikely(n == SYS_seccomp))
 		return by_syscall(n, a, b, c, d, e);
-	return real.syscall(n, a, b, c, d, e);
+	PP_JUMP real.syscall(n, a, b, c, d, e);
 }
