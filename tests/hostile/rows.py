@@ -115,7 +115,8 @@ ENDINGS = [
 
 def followed(follow, program, processes):
     """Each way to start another program, under these settings."""
-    env = {"PPROFC_FOLLOW": follow, "PPROFC_PROGRAM": program}
+    env = {"PPROFC_FOLLOW": follow, "PPROFC_PROGRAM": program,
+           "PPROFC_HEAP_RATE": 1}
     ours = FULL if processes.get("processes") else NOTHING
     name = f"follow_{follow}_{program.replace('*', 'all')}"
     rows = ways("processes", "starts_by_system starts_by_popen "
