@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <sys/auxv.h>
 
+#include "altstack.h"
 #include "lifecycle.h"
 #include "real.h"
 
@@ -35,6 +36,28 @@ static bool is_small(const stack_t *ss)
 	return ss->ss_size < (kernels ? kernels : KERNELS_NEED) + OUR_NEED;
 }
 
+/* The calling thread's; survives fork, as the stack does. */
+static __thread uint64_t stack_lo,
+	stack_bytes __attribute__((tls_model("initial-exec")));
+
+bool altstack_holds(uint64_t address)
+{
+	return address - stack_lo < stack_bytes;
+}
+
+/* As sigaltstack(2), and remember. */
+static int set(const stack_t *ss, stack_t *old)
+{
+	stack_t host = *ss; /* ss and old may be one */
+	int ret = real.sigaltstack(ss, old);
+
+	if (ret == 0) {
+		stack_lo = (uintptr_t)host.ss_sp;
+		stack_bytes = host.ss_flags & SS_DISABLE ? 0 : host.ss_size;
+	}
+	return ret;
+}
+
 /* The timer goes before a small stack comes, and comes after it has gone. */
 static int change(const stack_t *ss, stack_t *old)
 {
@@ -43,7 +66,7 @@ static int change(const stack_t *ss, stack_t *old)
 
 	if (becomes)
 		was = lifecycle_small_stack(true);
-	ret = real.sigaltstack(ss, old);
+	ret = set(ss, old);
 	if (becomes ? ret != 0 && !was : ret == 0)
 		(void)lifecycle_small_stack(false);
 	return ret;
@@ -51,7 +74,7 @@ static int change(const stack_t *ss, stack_t *old)
 
 PP_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
 {
-	if (!ss || !lifecycle_is_ours())
+	if (!ss)
 		return real.sigaltstack(ss, old);
-	return change(ss, old);
+	return lifecycle_is_ours() ? change(ss, old) : set(ss, old);
 }

@@ -19,6 +19,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
@@ -119,6 +120,14 @@
 			const posix_spawnattr_t *attr, char *const argv[],     \
 			char *const envp[]),                                   \
 		(pid, file, actions, attr, argv, envp))                        \
+	X(void, siglongjmp, (struct __jmp_buf_tag * env, int value),           \
+		(env, value))                                                  \
+	X(void, longjmp, (struct __jmp_buf_tag * env, int value),              \
+		(env, value))                                                  \
+	X(void, _longjmp, (struct __jmp_buf_tag * env, int value),             \
+		(env, value))                                                  \
+	X(void, __longjmp_chk, (struct __jmp_buf_tag * env, int value),        \
+		(env, value))                                                  \
 	X(int, prctl,                                                          \
 		(int option, unsigned long a, unsigned long b,                 \
 			unsigned long c, unsigned long d),                     \
