@@ -24,7 +24,8 @@ VALID = "anything that is complete"
 NOTHING = "no file"
 
 # profile   see above
-# processes {program: how many of its processes left profiles}, and no others
+# processes {program: how many of its processes left profiles}, and no others;
+#           {program, ...} where a forked child may have some before its exec
 # dumps     how many heap profiles were asked for by the signal: no more
 # holds     {function: bytes in use at the end, every allocation recorded}
 # burns     functions that CPU time must be seen in
@@ -120,8 +121,10 @@ def followed(follow, program, processes):
     ours = FULL if processes.get("processes") else NOTHING
     name = f"follow_{follow}_{program.replace('*', 'all')}"
     rows = ways("processes", "starts_by_system starts_by_popen "
-                "starts_by_spawn starts_by_fork starts_by_vfork", prefix=name,
+                "starts_by_spawn starts_by_vfork", prefix=name,
                 profile=ours, env=env, processes=processes)
+    rows += ways("processes", "starts_by_fork", prefix=name, profile=ours,
+                 env=env, processes=set(processes))
     # exec: its process id is that of the program before.
     return rows + [Row(f"{name}_becomes", ["processes", "becomes"], status=3,
                        profile=ours, env=env, processes=processes)]

@@ -89,7 +89,8 @@ def last_images(files, program, pid):
 def check_processes(row, files):
     found = collections.Counter(
         program for program, _ in {(f.program, f.pid) for f in files})
-    lib.expect_equal(dict(found), row.processes, "processes with profiles")
+    lib.expect_equal(type(row.processes)(found), row.processes,
+                     "processes with profiles")
 
 
 def check_cpu(row, path, setting):
