@@ -155,7 +155,9 @@ static PP_COLD struct session *create_session(void)
 	sys_sigset old;
 
 	sys_block_signals(&old);
-	if (process_generation() != 0) /* in a child that came before */
+	/* Not in a child that came before, nor in one that has our memory and
+	 * another process id: the session would be that child's. */
+	if (process_generation() != 0 && (uint32_t)sys_getpid() == process.pid)
 		s = create_here();
 	sys_restore_signals(&old);
 	return s;
