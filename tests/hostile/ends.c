@@ -4,6 +4,7 @@
  *
  * ends raise N    holds memory, uses CPU time, raises signal N
  * ends fault N    the same by a real fault
+ * ends earn N     the same by what the kernel sends it for
  * ends return N   the same by a return of main with status N
  * ends WAY
  * BUILD: -pthread
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include "hostile.h"
 
@@ -34,6 +36,29 @@ static void fault(int sig)
 	if (sig == SIGBUS)
 		*(volatile char *)mmap(NULL, 4096, PROT_WRITE | PROT_READ,
 			MAP_SHARED, fileno(tmpfile()), 0) = 1;
+}
+
+/* Sent by the kernel for what the program does. */
+static void earn(int sig)
+{
+	struct itimerval soon = { .it_value = { 0, 1000 } };
+	struct rlimit none = { 0, 0 };
+	int ends[2];
+
+	MUST(pipe(ends) == 0 && close(ends[0]) == 0);
+	if (sig == SIGPIPE)
+		(void)!write(ends[1], "x", 1);
+	if (sig == SIGALRM)
+		MUST(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+	if (sig == SIGVTALRM)
+		MUST(setitimer(ITIMER_VIRTUAL, &soon, NULL) == 0);
+	if (sig == SIGXFSZ) {
+		FILE *f = fopen("too_long", "w");
+
+		MUST(f && setrlimit(RLIMIT_FSIZE, &none) == 0);
+		(void)!write(fileno(f), "x", 1);
+	}
+	burn(10000);
 }
 
 /* The parent is told how: by what signal, and whether a core was dumped. */
@@ -191,6 +216,8 @@ int main(int argc, char **argv)
 		return sig;
 	if (strcmp(argv[1], "raise") == 0)
 		raise(sig);
+	else if (strcmp(argv[1], "earn") == 0)
+		earn(sig);
 	else
 		fault(sig);
 	dprintf(2, "still here\n");
