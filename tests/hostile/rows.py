@@ -162,33 +162,37 @@ CONFINED = [
     Row("descriptors_standard_ones_closed",
         ["descriptors", "standard_ones_closed"], out=b"",
         then=["descriptors", "standard_ones_checked"]),
-    *ways("descriptors", "three_files", profile=VALID),
+    *ways("descriptors", "three_files", profile=NOTHING),
     *[Row(f"files_{n}", ["files", n], then=["files", "checked"],
           env={"PPROFC_INTERVAL": 1}, profile=p, root=p == NOTHING)
-      for n, p in (("while_dumping", FULL), ("few_descriptors", VALID),
+      for n, p in (("while_dumping", FULL), ("few_descriptors", FULL),
                    ("small_files", VALID), ("on_full_disk", NOTHING),
                    ("on_read_only_disk", NOTHING))],
     *ways("confined", "address_space no_pending_signals no_stack_growth "
           "removed_directory"),
-    *ways("confined", "no_address_space", profile=VALID),
+    *ways("confined", "no_address_space", profile=NOTHING),
     *ways("confined", "file_size", profile=NOTHING),
-    *ways("confined", "no_new_process no_permissions without_proc empty_dev "
-          "user_namespace other_namespaces", root=True, profile=VALID),
-    *ways("confined", "other_user", root=True, profile=VALID, leaves=True),
-    *ways("confined", "confined_root", root=True, profile=VALID),
+    *ways("confined", "no_permissions empty_dev user_namespace "
+          "other_namespaces", root=True),
+    *ways("confined", "without_proc", root=True, profile=VALID),
+    # The directory of the profiles is root's.
+    *ways("confined", "no_new_process", root=True, profile=NOTHING),
+    *ways("confined", "other_user", root=True, profile=NOTHING, leaves=True),
+    *ways("confined", "confined_root", root=True, profile=NOTHING),
     # They look for themselves at what is where they have mounted something.
     *ways("disks", "full_disk no_inodes full_for_a_while full_everywhere "
           "read_only_file_system", profile=NOTHING, root=True),
     *ways("disks", "full_shared_memory locked_memory", root=True),
     *ways("disks", "read_only_everything read_only_directory "
           "forbidden_directory", profile=NOTHING, root=True),
-    *ways("disks", "removed_output no_directory little_locked_memory",
-          profile=VALID, root=True),
+    *ways("disks", "removed_output", root=True),
+    *ways("disks", "little_locked_memory", profile=NOTHING, root=True),
+    *ways("disks", "no_directory", profile=VALID, root=True),
     *ways("sandbox", "strict kills faults all_threads traps_only_its_own "
           "tried_in_vain"),
     *ways("sandbox", "strict_itself kills_itself", status=5,
           processes=alone("sandbox")),
-    *ways("sandbox", "refuses_files refuses_memory", profile=VALID,
+    *ways("sandbox", "refuses_files refuses_memory", profile=NOTHING,
           leaves=True),
     *ways("sandbox", "refuses_timers refused_from_the_start "
           "allows_everything"),
