@@ -15,25 +15,25 @@
 #include "lifecycle.h"
 #include "real.h"
 
-#define CHANGE(name, params, args)               \
-	PP_EXPORT int name params                \
-	{                                        \
-		uint32_t image;                  \
-		int ret;                         \
-                                                 \
-		image = lifecycle_creds_begin(); \
-		ret = real.name args;            \
-		lifecycle_creds_end(image);      \
-		return ret;                      \
+/* `user` is the effective user id that is asked for. */
+#define CHANGE(name, user, params, args)                      \
+	PP_EXPORT int name params                             \
+	{                                                     \
+		uint32_t image = lifecycle_creds_begin(user); \
+		int ret = real.name args;                     \
+                                                              \
+		lifecycle_creds_end(image);                   \
+		return ret;                                   \
 	}
+#define SAME ((uid_t)-1)
 
-CHANGE(setuid, (uid_t id), (id))
-CHANGE(setgid, (gid_t id), (id))
-CHANGE(seteuid, (uid_t id), (id))
-CHANGE(setegid, (gid_t id), (id))
-CHANGE(setreuid, (uid_t r, uid_t e), (r, e))
-CHANGE(setregid, (gid_t r, gid_t e), (r, e))
-CHANGE(setresuid, (uid_t r, uid_t e, uid_t s), (r, e, s))
-CHANGE(setresgid, (gid_t r, gid_t e, gid_t s), (r, e, s))
-CHANGE(setgroups, (size_t n, const gid_t *list), (n, list))
-CHANGE(initgroups, (const char *user, gid_t group), (user, group))
+CHANGE(setuid, id, (uid_t id), (id))
+CHANGE(setgid, SAME, (gid_t id), (id))
+CHANGE(seteuid, id, (uid_t id), (id))
+CHANGE(setegid, SAME, (gid_t id), (id))
+CHANGE(setreuid, e, (uid_t r, uid_t e), (r, e))
+CHANGE(setregid, SAME, (gid_t r, gid_t e), (r, e))
+CHANGE(setresuid, e, (uid_t r, uid_t e, uid_t s), (r, e, s))
+CHANGE(setresgid, SAME, (gid_t r, gid_t e, gid_t s), (r, e, s))
+CHANGE(setgroups, SAME, (size_t n, const gid_t *list), (n, list))
+CHANGE(initgroups, SAME, (const char *user, gid_t group), (user, group))

@@ -243,12 +243,17 @@ void lifecycle_return(uint32_t image)
 
 /* --- credentials ---------------------------------------------------------- */
 
-uint32_t lifecycle_creds_begin(void)
+uint32_t lifecycle_creds_begin(uint32_t user)
 {
+	struct session *s;
+
 	if (!lifecycle_is_ours())
 		return 0;
 	reporter_hold();
 	flush_stop();
+	s = process_session_peek();
+	if (s && user != UINT32_MAX)
+		session_give(s, user);
 	return process_generation();
 }
 

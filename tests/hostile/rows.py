@@ -177,7 +177,7 @@ CONFINED = [
     *ways("confined", "without_proc", root=True, profile=VALID),
     # The directory of the profiles is root's.
     *ways("confined", "no_new_process", root=True, profile=NOTHING),
-    *ways("confined", "other_user", root=True, profile=NOTHING, leaves=True),
+    *ways("confined", "other_user", root=True, profile=NOTHING),
     *ways("confined", "confined_root", root=True, profile=NOTHING),
     # They look for themselves at what is where they have mounted something.
     *ways("disks", "full_disk no_inodes full_for_a_while full_everywhere "
