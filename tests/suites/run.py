@@ -73,6 +73,15 @@ ROWS = [
         kills=True, root=True),
     Row("java", "openjdk-17-jdk-headless", ["sh", "{here}/java.sh"],
         long=True, kills=True),
+    Row("postgres", "postgresql", ["sh", "{here}/postgres.sh"], long=True,
+        kills=True, root=True),
+    Row("nginx", "nginx-light curl", ["sh", "{here}/nginx.sh"], long=True,
+        kills=True, root=True),
+    # Go ends by the system call itself: sessions stay behind.
+    Row("go", "golang-go gcc", ["sh", "{here}/built.sh", "{here}/cgo.go"],
+        long=True, kills=True),
+    Row("rust", "rustc", ["sh", "{here}/built.sh", "{here}/rust.rs"],
+        long=True, kills=True),
     Row("node", "nodejs", ["node", "{here}/node.js"], long=True, kills=True),
 ]
 
