@@ -65,10 +65,10 @@ static int change(const stack_t *ss, stack_t *old)
 	int ret;
 
 	if (becomes)
-		was = lifecycle_small_stack(true);
+		was = lifecycle_untimely(UNTIMELY_STACK, true);
 	ret = set(ss, old);
 	if (becomes ? ret != 0 && !was : ret == 0)
-		(void)lifecycle_small_stack(false);
+		(void)lifecycle_untimely(UNTIMELY_STACK, false);
 	return ret;
 }
 

@@ -1,5 +1,6 @@
 /*
- * sandbox_hooks.c - a program that gives up system calls by seccomp.
+ * sandbox_hooks.c - a program that gives up system calls by seccomp, or takes
+ * them over by system call user dispatch.
  *
  * Afterwards a call of ours could be what ends it. So, before strict mode or a
  * filter that would hurt (sandbox.h) goes in, we finish and are gone: the
@@ -64,11 +65,34 @@ static PP_COLD int by_prctl(int option, unsigned long a, unsigned long b,
 	return ret;
 }
 
+/*
+ * The thread's system calls become signals of the host's while a byte of its
+ * own says so: those of our handler, too, and the one by which it returns. So
+ * it has no timer meanwhile.
+ */
+static PP_COLD int dispatch(int option, unsigned long a, unsigned long b,
+	unsigned long c, unsigned long d)
+{
+	bool on = a != PR_SYS_DISPATCH_OFF, was = false;
+	int ret;
+
+	if (!lifecycle_is_ours())
+		return real.prctl(option, a, b, c, d);
+	if (on)
+		was = lifecycle_untimely(UNTIMELY_DISPATCH, true);
+	ret = real.prctl(option, a, b, c, d);
+	if (on ? ret != 0 && !was : ret == 0)
+		(void)lifecycle_untimely(UNTIMELY_DISPATCH, false);
+	return ret;
+}
+
 PP_EXPORT int hooked_prctl(int option, unsigned long a, unsigned long b,
 	unsigned long c, unsigned long d)
 {
 	if (option == PR_SET_SECCOMP)
 		return by_prctl(option, a, b, c, d);
+	if (option == PR_SET_SYSCALL_USER_DISPATCH)
+		return dispatch(option, a, b, c, d);
 	return real.prctl(option, a, b, c, d);
 }
 

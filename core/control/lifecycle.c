@@ -112,17 +112,16 @@ void lifecycle_thread_end(void)
 	}
 }
 
-/* Survives fork, as the stack does. */
-static __thread bool small_stack __attribute__((tls_model("initial-exec")));
+static __thread uint32_t untimely __attribute__((tls_model("initial-exec")));
 
-bool lifecycle_small_stack(bool small)
+bool lifecycle_untimely(enum untimely why, bool is)
 {
-	bool was = small_stack;
+	uint32_t was = untimely;
 
-	small_stack = small;
-	if (was != small && lifecycle_wants(PROFILE_CPU))
-		timers_thread_pause(small);
-	return was;
+	untimely = is ? was | why : was & ~(uint32_t)why;
+	if (!was != !untimely && lifecycle_wants(PROFILE_CPU))
+		timers_thread_pause(untimely != 0);
+	return (was & why) != 0;
 }
 
 /* --- fork ----------------------------------------------------------------- */
@@ -202,7 +201,8 @@ void lifecycle_fork_child(void)
 	allow_walks();
 	lifecycle_forget_end();
 	timers_forget();
-	if (small_stack && lifecycle_wants(PROFILE_CPU))
+	untimely &= ~(uint32_t)UNTIMELY_DISPATCH; /* ends at a fork */
+	if (untimely && lifecycle_wants(PROFILE_CPU))
 		timers_thread_pause(true);
 	reporter_reset();
 	reports_reset();

@@ -49,9 +49,15 @@ void lifecycle_return(uint32_t image) PP_ANY;
 void lifecycle_thread_begin(uint64_t start_pc, size_t stack_bytes) PP_ANY;
 void lifecycle_thread_end(void) PP_ANY;
 
-/* The calling thread is about to get an alternate stack on which our handler
- * does not fit, or no longer has one. Returns what was before. */
-bool lifecycle_small_stack(bool small) PP_ANY;
+/* Why a thread may have no timer. */
+enum untimely {
+	UNTIMELY_STACK = 1, /* an alternate stack too small for our handler */
+	UNTIMELY_DISPATCH = 2, /* its system calls may raise SIGSYS */
+};
+
+/* The calling thread is about to be in such a state, or no longer is. Returns
+ * what was before. */
+bool lifecycle_untimely(enum untimely why, bool is) PP_ANY;
 
 /* Around fork. `prepare` leaves all signals blocked until the other two. */
 void lifecycle_fork_prepare(void) PP_ANY;

@@ -222,6 +222,7 @@ LOADER = [
     Row("constructed_after_us", ["places", "others_run_on"],
         before=hostile("liblast.so")),
     Row("own_names", ["own_names"]),
+    *ways("taken_over", "dispatch"),
     Row("own_malloc", ["own_malloc"], profile=CPU),
     Row("static", ["static"], profile=NOTHING, processes={}),
     Row("static_pie", ["static_pie"], profile=NOTHING, processes={}),

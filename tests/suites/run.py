@@ -80,8 +80,9 @@ ROWS = [
     # Go ends by the system call itself: sessions stay behind.
     Row("go", "golang-go gcc", ["sh", "{here}/built.sh", "{here}/cgo.go"],
         long=True, kills=True),
+    # A panic in a panic prints addresses.
     Row("rust", "rustc", ["sh", "{here}/built.sh", "{here}/rust.rs"],
-        long=True, kills=True),
+        long=True, kills=True, masks=[(r"0x[0-9a-f]+", "ADDRESS")]),
     Row("node", "nodejs", ["node", "{here}/node.js"], long=True, kills=True),
 ]
 
