@@ -7,7 +7,7 @@
 	exec setpriv --reuid=postgres --regid=postgres --clear-groups sh "$0"
 set -- /usr/lib/postgresql/*/bin
 PATH=$1:$PATH
-export PGHOST=$PWD PGUSER=postgres PGDATABASE=postgres PGDATA=$PWD/data
+export PGHOST="$PWD" PGUSER=postgres PGDATABASE=postgres PGDATA="$PWD/data"
 initdb -A trust --no-sync >log.initdb 2>&1; echo "initdb $?"
 cat >>data/postgresql.conf <<-end
 	listen_addresses = ''
@@ -47,7 +47,7 @@ psql -Xq -c 'listen x' -c "notify x, 'hello'" | sed 's/PID [0-9]*/PID N/'
 
 # A backend dies: the postmaster ends all others, recovers, takes clients again.
 killed() {
-	psql -XAtq -c 'select pg_sleep(100)' >killed.$1 2>&1 &
+	psql -XAtq -c 'select pg_sleep(100)' >"killed.$1" 2>&1 &
 	client=$!
 	until pid=$(psql -XAtq -c "select pid from pg_stat_activity
 		where query = 'select pg_sleep(100)'" 2>/dev/null) && [ "$pid" ]; do
@@ -55,7 +55,7 @@ killed() {
 	done
 	kill "-$1" "$pid"
 	wait $client 2>/dev/null
-	echo "$1: client $? $(grep -c 'terminated abnormally' killed.$1)"
+	echo "$1: client $? $(grep -c 'terminated abnormally' "killed.$1")"
 	until psql -XAtq -c 'select 1' >/dev/null 2>&1; do sleep 0.05; done
 	sql -c 'select count(*) from pgbench_accounts'
 }
