@@ -64,11 +64,11 @@ ROWS = [
     python("python", "test_mmap test_popen test_posix test_thread test_pty "
            "test_epoll test_wait3"),
     python("python_signals", "test_signal test_threadsignals test_fork1 "
-           "test_faulthandler test_select test_poll test_eintr", long=True),
+           "test_faulthandler", long=True),
     python("python_processes", "test_subprocess test_os test_sys test_atexit "
            "test_cmd_line", long=True),
-    python("python_threads", "test_threading test_gc test_concurrent_futures "
-           "test_ctypes test_capi", long=True),
+    python("python_threads", "test_threading test_gc test_ctypes test_capi",
+           long=True),
     Row("stress", "stress-ng", ["sh", "{here}/stress.sh"], long=True,
         kills=True, root=True),
     Row("java", "openjdk-17-jdk-headless", ["sh", "{here}/java.sh"],
