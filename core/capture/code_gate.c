@@ -13,11 +13,23 @@
 #define PATIENCE_NS 10000000u
 
 static _Atomic uint32_t readers, closing;
+static _Atomic uint32_t last_closer; /* its tid, while it closes; else 0 */
+
+/* This thread is the one that closes, and we have interrupted it: nothing goes
+ * away before we return. */
+static bool only_we_close(uint32_t count)
+{
+	return count == 1 &&
+	       atomic_load(&last_closer) == (uint32_t)sys_gettid();
+}
 
 bool code_gate_enter(void)
 {
+	uint32_t count;
+
 	atomic_fetch_add(&readers, 1);
-	if (!atomic_load(&closing))
+	count = atomic_load(&closing);
+	if (pp_likely(count == 0) || only_we_close(count))
 		return true;
 	atomic_fetch_sub(&readers, 1);
 	return false;
@@ -33,6 +45,7 @@ void code_gate_close(void)
 	uint64_t end = 0;
 
 	atomic_fetch_add(&closing, 1);
+	atomic_store(&last_closer, (uint32_t)sys_gettid());
 	while (atomic_load(&readers)) {
 		uint64_t now = sys_clock_ns(CLOCK_MONOTONIC);
 
@@ -46,6 +59,11 @@ void code_gate_close(void)
 
 void code_gate_open(void)
 {
+	uint32_t self = (uint32_t)sys_gettid();
+
+	/* Before the count: where it says one, the closer is that one, or
+	 * nobody. */
+	(void)atomic_compare_exchange_strong(&last_closer, &self, 0);
 	atomic_fetch_sub(&closing, 1);
 }
 
@@ -53,4 +71,5 @@ void code_gate_reset(void)
 {
 	atomic_store(&readers, 0);
 	atomic_store(&closing, 0);
+	atomic_store(&last_closer, 0);
 }

@@ -12,8 +12,9 @@
 
 #include "pp.h"
 
-/* May code that is perhaps not in use be read now? Then leave() afterwards.
- * Never waits; nests. */
+/* May code that is perhaps not in use be read now? Not while another thread
+ * closes; in a handler that has interrupted the only dlclose there is, yes.
+ * Then leave() afterwards. Never waits; nests. */
 bool code_gate_enter(void) PP_ANY;
 void code_gate_leave(void) PP_ANY;
 

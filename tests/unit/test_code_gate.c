@@ -31,16 +31,58 @@ TEST(open_gate_lets_in_and_nests)
 	code_gate_leave();
 }
 
-TEST(closed_gate_keeps_out)
+static void *closes(void *unused)
 {
 	code_gate_close();
-	CHECK(!code_gate_enter());
-	code_gate_close(); /* another thread's dlclose */
+	return unused;
+}
+
+static void *opens(void *unused)
+{
 	code_gate_open();
-	CHECK(!code_gate_enter());
+	return unused;
+}
+
+static void in_thread(void *(*what)(void *))
+{
+	pthread_t t;
+
+	CHECK_EQ(pthread_create(&t, NULL, what, NULL), 0);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+}
+
+static bool is_open(void)
+{
+	bool entered = code_gate_enter();
+
+	if (entered)
+		code_gate_leave();
+	return entered;
+}
+
+TEST(closed_gate_keeps_others_out)
+{
+	in_thread(closes);
+	CHECK(!is_open());
+	code_gate_close();
+	CHECK(!is_open());
+	in_thread(opens);
+	/* Whoever has opened was not the last one to close. */
+	CHECK(is_open());
 	code_gate_open();
-	CHECK(code_gate_enter());
-	code_gate_leave();
+	CHECK(is_open());
+}
+
+TEST(closer_may_look_while_it_is_alone)
+{
+	code_gate_close();
+	CHECK(is_open());
+	in_thread(closes);
+	CHECK(!is_open());
+	code_gate_open(); /* the other one is left */
+	CHECK(!is_open());
+	in_thread(opens);
+	CHECK(is_open());
 }
 
 TEST(fork_forgets_who_was_inside)
@@ -193,7 +235,8 @@ TEST(nobody_reads_what_is_gone)
 int main(void)
 {
 	RUN(open_gate_lets_in_and_nests);
-	RUN(closed_gate_keeps_out);
+	RUN(closed_gate_keeps_others_out);
+	RUN(closer_may_look_while_it_is_alone);
 	RUN(fork_forgets_who_was_inside);
 	RUN(closer_waits_for_who_is_inside);
 	RUN(closer_does_not_wait_for_ever);
