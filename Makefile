@@ -106,7 +106,7 @@ endif
 $B/obj/%.o: %.c Makefile | $(READY) $(GEN_C)
 	$(call say,CC)
 	$Qmkdir -p $(@D) && $(CC) $(call flags,$(call dir_of,$<)) $(WARN) \
-		$(CFLAGS) -MD -MP -c -o $@ $<
+		$(CFLAGS) -foptimize-sibling-calls -MD -MP -c -o $@ $<
 
 $B/gen/%.pb-c.c: proto/%.proto | $(READY)
 	$(call say,PROTOC)
@@ -140,7 +140,7 @@ $B/libpprofc.so: $(call obj,$(PRE_SRC) $(LIB_SRC)) $(GEN_O) preload/pprofc.map \
 		-Wl,-T,preload/pprofc.ld \
 		-Wl,--exclude-libs,ALL -Wl,--as-needed \
 		-Wl,-z,defs,-z,now,-z,relro,-z,nodelete \
-		-Wl,-z,noseparate-code $(LIBS)
+		-Wl,-z,noseparate-code -Wl,--hash-style=gnu $(LIBS)
 	$Qrm -f $@ && cp $@.linked $@ && rm $@.linked
 
 $B/pprofc: $(call obj,$(OFF_SRC)) $B/core.a $(UNWIND)

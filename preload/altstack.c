@@ -48,8 +48,18 @@ bool altstack_holds(uint64_t address)
 /* As sigaltstack(2), and remember. */
 static int set(const stack_t *ss, stack_t *old)
 {
-	stack_t host = *ss; /* ss and old may be one */
-	int ret = real.sigaltstack(ss, old);
+	stack_t host = { .ss_flags = SS_DISABLE };
+	int ret;
+
+	/* ss and old may be one, and ss anything. */
+	if (ss != old) {
+		ret = real.sigaltstack(ss, old);
+		if (ret == 0)
+			host = *ss;
+	} else {
+		host = *ss;
+		ret = real.sigaltstack(ss, old);
+	}
 
 	if (ret == 0) {
 		stack_lo = (uintptr_t)host.ss_sp;

@@ -19,6 +19,7 @@
 #include <dlfcn.h>
 
 #include "code_gate.h"
+#include "process.h"
 #include "real.h"
 #include "unwind.h"
 
@@ -36,12 +37,17 @@ PP_EXPORT void *dlmopen(Lmid_t space, const char *path, int mode)
 
 PP_EXPORT PP_ENTER_NORMAL int dlclose(void *handle)
 {
+	/* A detached process walks nothing, and may have given up the system
+	 * calls that the gate makes. */
+	bool walks = process_generation() != 0;
 	int ret;
 
 	unwind_invalidate();
-	code_gate_close();
+	if (walks)
+		code_gate_close();
 	ret = real.dlclose(handle);
-	code_gate_open();
+	if (walks)
+		code_gate_open();
 	unwind_invalidate();
 	return ret;
 }

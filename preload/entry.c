@@ -15,7 +15,6 @@
 #include "fork_hooks.h"
 #include "heap.h"
 #include "heap_hooks.h"
-#include "jump_hooks.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "process.h"
@@ -88,7 +87,6 @@ static PP_NORMAL void set_up(struct settings *s)
 	(void)__cxa_atexit(at_exit, NULL, NULL);
 	(void)__cxa_at_quick_exit(at_exit, NULL);
 	signal_hooks_start();
-	jump_hooks_start();
 	lifecycle_start(timer_signal);
 }
 

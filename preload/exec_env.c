@@ -33,6 +33,11 @@ void exec_env_start(void)
 		base_name(info.dli_fname, strlen(info.dli_fname)));
 }
 
+void exec_env_stop(void)
+{
+	our_name[0] = '\0';
+}
+
 static bool is_separator(char c)
 {
 	return c == ' ' || c == ':';

@@ -13,8 +13,11 @@
 
 #include "pp.h"
 
-/* Find out our own name. From the constructor, for PPROFC_FOLLOW=no only. */
+/* Find out our own name: from here on the functions below do something. From
+ * the constructor for PPROFC_FOLLOW=no, and when the program gives up system
+ * calls. Then back again. */
 void exec_env_start(void) PP_NORMAL;
+void exec_env_stop(void) PP_ANY;
 
 /* Bytes that a copy of envp without our entry takes; 0 = envp is right as it
  * is. */

@@ -15,7 +15,9 @@
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 
+#include "exec_env.h"
 #include "lifecycle.h"
+#include "process.h"
 #include "real.h"
 #include "sandbox.h"
 #include "signal_hooks.h"
@@ -35,14 +37,23 @@ static bool hurts(unsigned long mode, const void *program)
 	return mode == SECCOMP_MODE_FILTER && program && sandbox_hurts(program);
 }
 
+/* Where the filter goes along, our constructor must not be: as if the programs
+ * that are started were not to be followed. */
+static PP_ENTER_NORMAL void leave_next_images(void)
+{
+	exec_env_start();
+}
+
 static uint32_t begin(unsigned long mode, unsigned long program)
 {
 	uint32_t image = 0;
 
 	if (lifecycle_is_ours() && hurts(mode, (const void *)program))
 		image = lifecycle_withdraw();
-	if (image)
+	if (image) {
 		signal_hooks_withdraw();
+		leave_next_images();
+	}
 	return image;
 }
 
@@ -52,6 +63,8 @@ static void failed(uint32_t image)
 		return;
 	lifecycle_return(image);
 	signal_hooks_return();
+	if (process.settings.follow)
+		exec_env_stop();
 }
 
 static PP_COLD int by_prctl(int option, unsigned long a, unsigned long b,
@@ -105,12 +118,20 @@ static unsigned long mode_of(long operation)
 						    : SECCOMP_MODE_DISABLED;
 }
 
+/* seccomp(2): of filters for all threads, the answer may be a thread that
+ * refuses. */
 static PP_COLD long by_syscall(long n, long a, long b, long c, long d, long e)
 {
-	uint32_t image = begin(mode_of(a), (unsigned long)c);
-	long ret = real.syscall(n, a, b, c, d, e);
+	bool new_listener = b & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	uint32_t image;
+	long ret;
 
-	if (ret < 0)
+	if (n == SYS_prctl)
+		return hooked_prctl((int)a, (unsigned long)b, (unsigned long)c,
+			(unsigned long)d, (unsigned long)e);
+	image = begin(mode_of(a), (unsigned long)c);
+	ret = real.syscall(n, a, b, c, d, e);
+	if (ret < 0 || (ret > 0 && !new_listener))
 		failed(image);
 	return ret;
 }
@@ -132,7 +153,10 @@ static PP_COLD long by_syscall(long n, long a, long b, long c, long d, long e)
 PP_JUMPS PP_EXPORT long hooked_syscall(
 	long n, long a, long b, long c, long d, long e)
 {
-	if (pp_unlikely(n == SYS_seccomp))
+	if (pp_unlikely(n == SYS_seccomp ||
+			(n == SYS_prctl &&
+				(a == PR_SET_SECCOMP ||
+					a == PR_SET_SYSCALL_USER_DISPATCH))))
 		return by_syscall(n, a, b, c, d, e);
 	PP_JUMP real.syscall(n, a, b, c, d, e);
 }

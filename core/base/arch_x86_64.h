@@ -172,30 +172,4 @@ static inline void arch_thread_block_init(char *tp)
 	__asm__("movq %%fs:48, %0" : "=r"(word[6]));
 }
 
-/* --- jmp_buf -------------------------------------------------------------- */
-
-/* Where it returns to: glibc keeps the stack pointer in the seventh word,
- * turned left by 17 bits after an exclusive or with a word of the thread's. */
-static inline uint64_t arch_jump_sp(const void *env)
-{
-	uint64_t sp = ((const uint64_t *)env)[6], guard;
-
-	__asm__("movq %%fs:0x30, %0" : "=r"(guard));
-	return (sp >> 17 | sp << 47) ^ guard;
-}
-
-/* Call jump(env, value), which does not return, with the stack there. `sp` is
- * a multiple of 16. */
-static inline _Noreturn void arch_jump_from(
-	uint64_t sp, void *jump, void *env, int value)
-{
-	__asm__ volatile("movq %0, %%rsp\n\t"
-			 "pushq $0\n\t"
-			 "jmp *%1"
-			 :
-			 : "r"(sp), "r"(jump), "D"(env), "S"(value)
-			 : "memory");
-	__builtin_unreachable();
-}
-
 #endif

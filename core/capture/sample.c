@@ -1,9 +1,10 @@
 /*
  * sample.c - see sample.h: unwind, intern, keep, push. Context: PP_ANY.
  *
- * Each entry re-reads the generation before it stores to the session: a child
- * that a fork made in the middle of this (from a host's signal handler) must
- * not add to its parent's profile.
+ * The generation is read again before anything is stored to the session: a
+ * child that a fork made in the middle of this (from a host's signal handler)
+ * must not add to its parent's profile. What is left of that is a few
+ * instructions, and the scratch area of one walk.
  */
 #include "pp.h"
 
@@ -32,6 +33,16 @@ struct capture {
 	enum unwind_end end;
 };
 
+/*
+ * Taken at the entry; in a child that a fork made in the middle, from a host's
+ * signal handler, it is not this process's any more (the thread's own
+ * generation may be new there already).
+ */
+static bool is_image(uint32_t image)
+{
+	return process_generation() == image;
+}
+
 static struct capture begin(struct session *s, struct thread_state *t)
 {
 	return (struct capture){
@@ -41,14 +52,11 @@ static struct capture begin(struct session *s, struct thread_state *t)
 	};
 }
 
-static bool same_image(const struct thread_state *t)
-{
-	return process_generation() == t->generation;
-}
-
 /* Our own cost, on the thread's CPU clock. Two system calls around each slow
  * path would cost more than what they measure, so of a thread's later ones one
- * in SELF_EVERY is timed and counts SELF_EVERY times. */
+ * in SELF_EVERY is timed, in turn one with an odd and one with an even number
+ * (allocations and frees may alternate), and counts SELF_EVERY times. A reading
+ * of the clock is taken off; single differences may be below zero. */
 #define SELF_FIRST 64u
 #define SELF_EVERY 1024u
 
@@ -73,7 +81,7 @@ static inline void self_begin(struct thread_state *t, struct self_time *st)
 	st->weight = 0;
 	if (pp_unlikely(n <= SELF_FIRST))
 		self_start(st, 1);
-	else if (pp_unlikely(n % SELF_EVERY == 0))
+	else if (pp_unlikely(n % SELF_EVERY == (n / SELF_EVERY) % 2))
 		self_start(st, SELF_EVERY);
 }
 
@@ -81,9 +89,7 @@ static PP_COLD void self_add(struct session *s, const struct self_time *st)
 {
 	uint64_t ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - st->began;
 
-	if (ns > st->clock_ns)
-		session_count(
-			s, STAT_SELF_NS, st->weight * (ns - st->clock_ns));
+	session_count(s, STAT_SELF_NS, st->weight * (ns - st->clock_ns));
 }
 
 static inline void self_end(struct session *s, const struct self_time *st)
@@ -171,12 +177,13 @@ static void cpu_with_session(struct session *s, struct thread_state *t,
 {
 	struct capture c = begin(s, t);
 	struct row_key key = { .tid = s->settings.tid ? t->tid : 0 };
+	const uint32_t image = t->generation;
 	struct arch_regs regs;
 
 	arch_regs_from_ucontext(&regs, uc);
 	if (walk(&c, &regs, true, 1, NULL))
 		key.stack = intern(&c);
-	if (!same_image(t))
+	if (!is_image(image))
 		return;
 	session_count(s, STAT_CPU_SAMPLES, 1);
 	if (periods > 1)
@@ -370,21 +377,25 @@ static void alloc_with_session(struct session *s, struct thread_state *t,
 	void *p, struct live_value *v, const struct arch_regs *regs,
 	uint64_t site)
 {
+	const uint32_t image = t->generation;
 	uint32_t slot = thread_slot_of(s, t);
 	bool kept;
 
 	v->row = row_of_alloc(s, t, regs, site, v->size);
-	if (!same_image(t))
+	if (!is_image(image))
 		return;
 	if (process_wiped.filter[filter_slot(p)])
 		take_stale(s, slot, p);
 	filter_add(p);
+	if (!is_image(image))
+		return;
 	kept = live_put(s, (uintptr_t)p, v);
 	if (!kept) {
 		filter_remove(p);
 		session_count(s, STAT_LOST_HEAP_LIVE, 1);
 	}
-	push_heap(s, slot, kept ? RECORD_ALLOC : RECORD_UNTRACKED, v);
+	if (is_image(image))
+		push_heap(s, slot, kept ? RECORD_ALLOC : RECORD_UNTRACKED, v);
 }
 
 void sample_alloc(void *p, size_t size, uint64_t objects,
@@ -394,11 +405,14 @@ void sample_alloc(void *p, size_t size, uint64_t objects,
 	struct session *s = t ? process_session() : NULL;
 	struct live_value v = { .size = size, .objects = objects };
 	struct self_time began;
+	uint32_t image;
 
 	if (s) {
+		image = t->generation;
 		self_begin(t, &began);
 		alloc_with_session(s, t, p, &v, regs, site);
-		self_end(s, &began);
+		if (is_image(image))
+			self_end(s, &began);
 	} else if (t) {
 		process_count(STAT_LOST_HEAP_SESSION, 1);
 	}
@@ -454,11 +468,14 @@ void sample_free(void *p)
 	struct session *s = process_session_peek();
 	struct live_value v;
 	struct self_time began;
+	uint32_t image;
 
 	if (!t || !s)
 		return;
+	image = t->generation;
 	self_begin(t, &began);
-	if (take(s, p, &v))
+	if (take(s, p, &v) && is_image(image))
 		push_heap(s, thread_slot_of(s, t), RECORD_FREE, &v);
-	self_end(s, &began);
+	if (is_image(image))
+		self_end(s, &began);
 }

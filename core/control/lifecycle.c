@@ -101,7 +101,8 @@ void lifecycle_thread_end(void)
 {
 	struct session *s = process_session_peek();
 
-	memo_end_thread(&thread_state);
+	if (process_generation() != 0) /* else no system calls: sandbox.h */
+		memo_end_thread(&thread_state);
 	if (lifecycle_wants(PROFILE_CPU))
 		timers_thread_end();
 	/* Before the generation test: the slot of a forked child's parent. */
@@ -237,6 +238,7 @@ void lifecycle_return(uint32_t image)
 {
 	atomic_store(&process_wiped.generation, image);
 	atomic_fetch_sub(&process.gate_closed, 1);
+	allow_walks();
 	if (finished_to_withdraw)
 		lifecycle_exec_failed();
 }
@@ -252,8 +254,10 @@ uint32_t lifecycle_creds_begin(uint32_t user)
 	reporter_hold();
 	flush_stop();
 	s = process_session_peek();
-	if (s && user != UINT32_MAX)
-		session_give(s, user);
+	/* Who root becomes cannot remove root's file, and must not own it: it
+	 * stays mapped here. It goes without its name. */
+	if (s && user != UINT32_MAX && user != 0 && sys_call0(SYS_geteuid) == 0)
+		session_unlink(s);
 	return process_generation();
 }
 

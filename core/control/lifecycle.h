@@ -65,8 +65,7 @@ void lifecycle_fork_parent(void) PP_ANY;
 void lifecycle_fork_child(void) PP_ANY;
 
 /* Around a change of this process's credentials: no helper thread runs. `user`
- * is the effective user that is wanted, or UINT32_MAX for as before: the
- * session file must be theirs to remove. */
+ * is the effective user that is wanted, or UINT32_MAX for as before. */
 uint32_t lifecycle_creds_begin(uint32_t user) PP_ANY;
 /* With what the former returned: a fork may lie between. */
 void lifecycle_creds_end(uint32_t image) PP_ANY;

@@ -30,7 +30,7 @@ static void say_bad(const char *sentence, void *arg)
 static bool is_variable(const char *entry)
 {
 	static const char *const others[] = { "PPROFC_LIBRARY", "PPROFC_STATUS",
-		"PPROFC_COMPLAINED" };
+		"PPROFC_COMPLAINED", "PPROFC_NOT_FOLLOWED" };
 	size_t len = strcspn(entry, "=");
 
 	for (size_t i = 0; i < config_count; i++) {
@@ -62,6 +62,9 @@ static void say_unknown_variables(void)
  */
 static bool settle_paths(const struct settings *s)
 {
+	/* Who asks for a profile wants one. */
+	if (unsetenv("PPROFC_NOT_FOLLOWED") != 0)
+		return false;
 	if (setenv("PPROFC_OUTPUT", s->output, 1) != 0)
 		return false;
 	if (s->log_place == LOG_FILE && setenv("PPROFC_LOG", s->log_path, 1))

@@ -91,10 +91,12 @@ static void sleep_a_little(unsigned tries)
 static uint32_t drain(struct session *s)
 {
 	uint64_t end = ring_end(s);
-	int64_t left = 0;
+	int64_t left = (int64_t)(end - atomic_load_explicit(&s->ring_tail,
+					       memory_order_acquire));
 
 	for (unsigned i = 0; i < SETTLE_YIELDS + SETTLE_SLEEPS; i++) {
-		(void)ring_drain(s, UINT32_MAX);
+		if (left > 0)
+			(void)ring_drain(s, (unsigned)left);
 		left = (int64_t)(end - atomic_load_explicit(&s->ring_tail,
 					       memory_order_acquire));
 		if (left <= 0)
@@ -245,6 +247,8 @@ int snapshot_take(struct session *s, const struct report_request *request,
 	set_times(s, request, &snap);
 	for (unsigned i = 0; i < STAT_COUNT; i++)
 		snap.stats[i] = session_stat(s, (enum stat_id)i);
+	if ((int64_t)snap.stats[STAT_SELF_NS] < 0) /* a sum of differences */
+		snap.stats[STAT_SELF_NS] = 0;
 	*ret = snap;
 	return 0;
 }

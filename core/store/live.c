@@ -66,6 +66,7 @@ static inline bool put_in(struct session *s, struct segment *seg,
 	uint64_t address, const struct live_value *v)
 {
 	for (uint32_t i = seg->bucket; i < seg->bucket + LIVE_BUCKET; i++) {
+		struct live_value *at;
 		uint64_t empty = 0;
 
 		if (atomic_load_explicit(&seg->keys[i], memory_order_relaxed) !=
@@ -76,7 +77,9 @@ static inline bool put_in(struct session *s, struct segment *seg,
 			    &empty, BUSY, memory_order_acquire,
 			    memory_order_relaxed))
 			continue;
-		copy(value_at(s, seg, i), v);
+		at = value_at(s, seg, i);
+		((volatile struct live_value *)at)->version++;
+		copy(at, v);
 		atomic_store_explicit(
 			&seg->keys[i], address, memory_order_release);
 		return true;
@@ -134,18 +137,24 @@ bool live_take(struct session *s, uint64_t address, struct live_value *ret)
 	return false;
 }
 
-/* A value is whole if its key was the same address before and after. */
+/* A value is whole if its key was the same address before and after, and the
+ * entry has not been used anew in between. */
 static bool read_entry(_Atomic uint64_t *key, const struct live_value *value,
 	uint64_t *ret_address, struct live_value *ret)
 {
 	uint64_t before = atomic_load_explicit(key, memory_order_acquire);
 
+	const volatile struct live_value *v = value;
+	uint32_t version = v->version;
+
 	if (before == 0 || before == BUSY)
 		return false;
+	atomic_thread_fence(memory_order_acquire);
 	copy(ret, value);
 	atomic_thread_fence(memory_order_acquire);
 	*ret_address = before;
-	return atomic_load_explicit(key, memory_order_relaxed) == before;
+	return v->version == version &&
+	       atomic_load_explicit(key, memory_order_relaxed) == before;
 }
 
 void live_each(const struct session *s, live_visit_fn *visit, void *arg)

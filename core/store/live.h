@@ -21,7 +21,7 @@
 
 struct live_value {
 	uint32_t row;
-	uint32_t unused;
+	uint32_t version; /* counts what was put here: live.c */
 	uint64_t size;	  /* true size of the object */
 	uint64_t objects; /* its weight, 1/ROW_ONE */
 };
@@ -42,8 +42,9 @@ bool live_put(
 bool live_take(
 	struct session *s, uint64_t address, struct live_value *ret) PP_ANY;
 
-/* Visit every entry. Entries put or taken meanwhile may or may not be seen;
- * none is seen twice, and none with a torn value. */
+/* Visit every entry, none with a torn value. Of what is put and taken meanwhile
+ * anything may be seen: an object not at all, or, freed and allocated anew,
+ * twice. */
 typedef void live_visit_fn(
 	uint64_t address, const struct live_value *v, void *arg);
 void live_each(const struct session *s, live_visit_fn *visit, void *arg) PP_ANY;

@@ -276,6 +276,15 @@ void ring_abandon(struct session *s, uint32_t thread)
 	}
 }
 
+/* Died between the two stores of recycle(). */
+static bool was_recycled(struct session *s, uint64_t t, uint64_t w)
+{
+	if (w != word(FREE, t + s->ring_slots, 0))
+		return false;
+	atomic_store(&s->ring_tail, t + 1);
+	return true;
+}
+
 /* What a dead writer left in ticket t's slot; false at the end of the ring. */
 static bool recover_slot(
 	struct session *s, uint64_t t, struct tally *tally, unsigned *applied)
@@ -283,6 +292,8 @@ static bool recover_slot(
 	struct ring_slot *slot = slot_of(s, t);
 	uint64_t w = atomic_load(&slot->word);
 
+	if (was_recycled(s, t, w))
+		return true;
 	if ((w >> TICKET_SHIFT) != (t & TICKET_MASK) || state_of(w) == FREE)
 		return false;
 	if (state_of(w) == FULL) {
@@ -306,6 +317,8 @@ unsigned ring_recover(struct session *s)
 		if (!recover_slot(s, t, &tally, &applied))
 			break;
 	count_tally(s, &tally);
+	/* It may have died while it folded. */
+	atomic_store(&s->late, 1);
 	rows_fold(s);
 	return applied;
 }

@@ -40,14 +40,18 @@ static bool equal(const struct session *s, uint32_t id, const void *key)
 
 static uint32_t make(struct session *s, const void *key, uint64_t hash)
 {
-	uint32_t id = add_shared(&s->row_count, 1) + 1;
-	struct row *row = seglist_grow(s, &s->rows, id);
+	uint32_t n = get(&s->row_count);
+	struct row *row;
 
 	(void)hash;
-	if (!row)
-		return 0;
+	/* No id without its row: what is left of a full session stays small. */
+	do {
+		row = seglist_grow(s, &s->rows, n + 1);
+		if (!row)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&s->row_count, &n, n + 1));
 	__builtin_memcpy(&row->key, key, sizeof(row->key));
-	return id;
+	return n + 1;
 }
 
 uint32_t rows_intern(struct session *s, const struct row_key *key)

@@ -208,15 +208,6 @@ void session_unlink(struct session *s)
 	s->file_path[0] = '\0';
 }
 
-void session_give(const struct session *s, uint32_t user)
-{
-	static const char place[] = "/dev/shm/";
-
-	if (sys_call0(SYS_geteuid) == 0 &&
-		__builtin_memcmp(s->file_path, place, sizeof(place) - 1) == 0)
-		(void)sys_call3(SYS_lchown, s->file_path, user, -1);
-}
-
 void session_close(struct session *s)
 {
 	if (s)

@@ -149,11 +149,6 @@ int session_open(const char *path, struct session **ret_session) PP_ANY;
 /* Remove the session's name from its directory; the mapping stays. */
 void session_unlink(struct session *s) PP_ANY;
 
-/* Before root becomes another user: the file becomes theirs, or they could not
- * remove it. Only in /dev/shm, where nobody can have put another file in its
- * place. */
-void session_give(const struct session *s, uint32_t user) PP_ANY;
-
 /* Unmap. Only for sessions of other processes and for tests. */
 void session_close(struct session *s) PP_ANY;
 

@@ -27,7 +27,7 @@
 		"sampled objects missing in the in-use values: "             \
 		"PPROFC_MEMORY is too small",                                \
 		1)                                                           \
-	X(STAT_LOST_HEAP_NESTED, "heap samples put off: inside pprofc", 0)   \
+	X(STAT_LOST_HEAP_NESTED, "heap samples lost: inside pprofc", 1)      \
 	X(STAT_LOST_DEAD_CLAIMS, "records lost: writer vanished", 1)         \
 	X(STAT_OVERFLOW,                                                     \
 		"samples without a stack, in [overflow]: "                   \

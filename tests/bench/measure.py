@@ -10,6 +10,7 @@ import collections
 import os
 import pathlib
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -38,6 +39,9 @@ def variants(build):
         "pprofc": Variant("none", lib.LIBRARY, ours),
         "pprofc R=1": Variant("none", lib.LIBRARY,
                               dict(ours, PPROFC_HEAP_RATE="1")),
+        # the lowest rate at which no stack is remembered: each is walked
+        "pprofc R=4097": Variant("none", lib.LIBRARY,
+                                 dict(ours, PPROFC_HEAP_RATE="4097")),
         "jemalloc": Variant("jemalloc", JEMALLOC, {}),
         "jemalloc prof": Variant("jemalloc", JEMALLOC, {
             "MALLOC_CONF": "prof:true,lg_prof_sample:19,prof_final:true,"
@@ -100,16 +104,16 @@ class Runner:
                 argv = [w for a in argv for w in
                         (words if a == "VARIABLES" else [a])]
                 extra = {}
-            before = os.times()
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(
                 [str(a) for a in argv], input=stdin, cwd=d, check=False,
                 env=lib.environment(False, extra), timeout=120,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            after = os.times()
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (done.stdout.decode(errors="replace"),
                 done.stderr.decode(errors="replace"),
-                after.children_user - before.children_user
-                + after.children_system - before.children_system)
+                after.ru_utime - before.ru_utime
+                + after.ru_stime - before.ru_stime)
 
     def interleave(self, names, rounds, once):
         """{name: [value of each round]} of once(name)."""

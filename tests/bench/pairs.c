@@ -3,8 +3,9 @@
  *
  * pairs malloc BATCHES N        malloc(48) and free
  * pairs lock BATCHES N          uncontended lock and unlock
- * pairs deep BATCHES N DEPTH    malloc(48) below DEPTH frames; freed afterwards
- *                               and not timed
+ * pairs deep BATCHES N DEPTH SIZE
+ *                               malloc(SIZE) below DEPTH frames; freed
+ *                               afterwards and not timed
  * pairs idle                    resident KiB after a little work and a pause
  */
 #include <pthread.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 
 static long n, depth;
+static size_t size = 48;
 static void **kept;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -66,7 +68,7 @@ static __attribute__((noinline)) int64_t descend(long left)
 	}
 	start = now();
 	for (long i = 0; i < n; i++)
-		kept[i] = malloc(48);
+		kept[i] = malloc(size);
 	return now() - start;
 }
 
@@ -106,6 +108,8 @@ int main(int argc, char **argv)
 		return 2;
 	n = atol(argv[3]);
 	depth = argc > 4 ? atol(argv[4]) : 0;
+	if (argc > 5)
+		size = (size_t)atol(argv[5]);
 	if (strcmp(argv[1], "lock") == 0)
 		batch = lock_batch;
 	if (strcmp(argv[1], "deep") == 0) {

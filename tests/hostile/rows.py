@@ -194,8 +194,8 @@ CONFINED = [
           processes=alone("sandbox")),
     *ways("sandbox", "refuses_files refuses_memory", profile=NOTHING,
           leaves=True),
-    *ways("sandbox", "refuses_timers refused_from_the_start "
-          "allows_everything"),
+    *ways("sandbox", "refuses_timers refuses_ends "
+          "refused_from_the_start allows_everything"),
 ]
 
 # --- the loader, and whom we may meet -----------------------------------------
@@ -206,12 +206,11 @@ LOADER = [
     Row("plugins_reused_address", ["plugins", "reused_address"],
         burns=("burn", "a_burns", "b_burns"),
         holds={"hold": HELD, "a_holds": 20000, "b_holds": 60000}),
-    # The stack of what is allocated in dlclose ends where it can but be
-    # guessed: code_gate.h.
+    # One thread closes, alone: it may guess, too (code_gate.h).
     Row("plugins_guesses", ["plugins", "guesses"],
         env={"PPROFC_HEAP_RATE": 1},
         holds={"hold": HELD, "holds_open": 4000, "calls_plugin": 4000,
-               "holds_closing": 5000, "closes_plugin": 0}),
+               "holds_closing": 5000, "closes_plugin": 5000}),
     Row("bind_now", ["loader", "come_and_go"], env={"LD_BIND_NOW": 1}),
     Row("audit", ["loader", "come_and_go"],
         env={"LD_AUDIT": hostile("libaudit.so")}),

@@ -257,7 +257,7 @@ static void refuses_files(void)
 }
 
 static const int timers[] = { SYS_timer_create, SYS_timer_settime,
-	SYS_timer_delete, SYS_timer_getoverrun, SYS_rt_sigaction };
+	SYS_timer_delete, SYS_timer_getoverrun };
 
 static void refuses_timers(void)
 {
@@ -267,6 +267,19 @@ static void refuses_timers(void)
 	burn(30);
 	churn(500);
 	dump();
+}
+
+/* Without these no handler comes to its end, nor a helper thread. */
+static const int ends[] = { SYS_rt_sigreturn, SYS_rt_sigaction,
+	SYS_rt_sigprocmask, SYS_rt_tgsigqueueinfo, SYS_tgkill, SYS_exit };
+
+static void refuses_ends(void)
+{
+	hold();
+	burn(30);
+	filter(ends, COUNT(ends), ANSWER(EPERM), SECCOMP_RET_ALLOW, BY_PRCTL);
+	burn(60);
+	churn(500);
 }
 
 /* No mapping can be made or changed any more: as with overcommit off. */
@@ -360,6 +373,7 @@ static const struct way ways[] = {
 	{ "tried_in_vain", tried_in_vain },
 	{ "refuses_files", refuses_files },
 	{ "refuses_timers", refuses_timers },
+	{ "refuses_ends", refuses_ends },
 	{ "refuses_memory", refuses_memory },
 	{ "refused_from_the_start", memory_refused_from_the_start },
 	{ "refused", refused },

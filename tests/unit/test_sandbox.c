@@ -38,8 +38,6 @@ TEST(answers_that_hurt)
 {
 	CHECK(!HURTS(ANSWER(SECCOMP_RET_ALLOW)));
 	CHECK(!HURTS(ANSWER(SECCOMP_RET_LOG)));
-	CHECK(!HURTS(ANSWER(SECCOMP_RET_ERRNO | 1)));
-	CHECK(!HURTS(ANSWER(SECCOMP_RET_TRACE)));
 	CHECK(HURTS(ANSWER(SECCOMP_RET_KILL_PROCESS)));
 	CHECK(HURTS(ANSWER(SECCOMP_RET_KILL_THREAD)));
 	CHECK(HURTS(ANSWER(SECCOMP_RET_TRAP | 7)));
@@ -54,6 +52,16 @@ TEST(calls_of_ours_and_of_others)
 	CHECK(!ONE(SYS_renameat2, SECCOMP_RET_ERRNO));
 	CHECK(!ONE(SYS_reboot, SECCOMP_RET_KILL_PROCESS));
 	CHECK(!ONE(SYS_execve, SECCOMP_RET_KILL_PROCESS));
+}
+
+TEST(what_a_handler_needs_must_work)
+{
+	CHECK(!ONE(SYS_openat, SECCOMP_RET_ERRNO | 1));
+	CHECK(!ONE(SYS_openat, SECCOMP_RET_TRACE));
+	CHECK(ONE(SYS_rt_sigreturn, SECCOMP_RET_ERRNO | 1));
+	CHECK(ONE(SYS_rt_sigaction, SECCOMP_RET_TRACE));
+	CHECK(ONE(SYS_exit, SECCOMP_RET_ERRNO | 1));
+	CHECK(!ONE(SYS_exit, SECCOMP_RET_LOG));
 }
 
 TEST(another_architecture_is_not_ours)
@@ -142,6 +150,7 @@ int main(void)
 	safe_read_start();
 	RUN(answers_that_hurt);
 	RUN(calls_of_ours_and_of_others);
+	RUN(what_a_handler_needs_must_work);
 	RUN(another_architecture_is_not_ours);
 	RUN(arguments_count);
 	RUN(arithmetic_is_the_kernels);
