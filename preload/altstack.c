@@ -20,6 +20,7 @@
 #include "altstack.h"
 #include "lifecycle.h"
 #include "real.h"
+#include "safe_read.h"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -45,38 +46,35 @@ bool altstack_holds(uint64_t address)
 	return address - stack_lo < stack_bytes;
 }
 
-/* As sigaltstack(2), and remember. */
-static int set(const stack_t *ss, stack_t *old)
+static bool read_stack(const stack_t *ss, stack_t *ret)
 {
-	stack_t host = { .ss_flags = SS_DISABLE };
-	int ret;
+	const uint64_t at = (uintptr_t)ss;
+	struct safe_reader r;
+	uint64_t flags;
 
-	/* ss and old may be one, and ss anything. */
-	if (ss != old) {
-		ret = real.sigaltstack(ss, old);
-		if (ret == 0)
-			host = *ss;
-	} else {
-		host = *ss;
-		ret = real.sigaltstack(ss, old);
-	}
-
-	if (ret == 0) {
-		stack_lo = (uintptr_t)host.ss_sp;
-		stack_bytes = host.ss_flags & SS_DISABLE ? 0 : host.ss_size;
-	}
-	return ret;
+	safe_read_init(&r);
+	if (!safe_read_unaligned(&r, at + offsetof(stack_t, ss_flags), &flags))
+		return false;
+	ret->ss_flags = (int)(uint32_t)flags;
+	return safe_read_unaligned(&r, at, (uint64_t *)&ret->ss_sp) &&
+	       safe_read_unaligned(&r, at + offsetof(stack_t, ss_size),
+		       (uint64_t *)&ret->ss_size);
 }
 
-/* The timer goes before a small stack comes, and comes after it has gone. */
-static int change(const stack_t *ss, stack_t *old)
+/* The timer goes before a small stack comes, and comes after it has gone.
+ * `host` is what ss holds; old may be the same place. */
+static int change(const stack_t *ss, stack_t *old, const stack_t *host)
 {
-	bool becomes = is_small(ss), was = becomes;
+	bool becomes = is_small(host), was = becomes;
 	int ret;
 
 	if (becomes)
 		was = lifecycle_untimely(UNTIMELY_STACK, true);
-	ret = set(ss, old);
+	ret = real.sigaltstack(ss, old);
+	if (ret == 0) {
+		stack_lo = (uintptr_t)host->ss_sp;
+		stack_bytes = host->ss_flags & SS_DISABLE ? 0 : host->ss_size;
+	}
 	if (becomes ? ret != 0 && !was : ret == 0)
 		(void)lifecycle_untimely(UNTIMELY_STACK, false);
 	return ret;
@@ -84,7 +82,11 @@ static int change(const stack_t *ss, stack_t *old)
 
 PP_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
 {
-	if (!ss)
+	stack_t host;
+
+	/* A vfork child's stack is not that of the thread it has its memory
+	 * from. What cannot be read is the kernel's to refuse. */
+	if (!ss || !lifecycle_is_ours() || !read_stack(ss, &host))
 		return real.sigaltstack(ss, old);
-	return lifecycle_is_ours() ? change(ss, old) : set(ss, old);
+	return change(ss, old, &host);
 }

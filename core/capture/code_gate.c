@@ -23,6 +23,16 @@ static bool only_we_close(uint32_t count)
 	       atomic_load(&last_closer) == (uint32_t)sys_gettid();
 }
 
+/* Not below zero: a fork in the middle has forgotten who was inside, and the
+ * child comes out all the same. */
+static void leave(_Atomic uint32_t *count)
+{
+	uint32_t n = atomic_load(count);
+
+	while (n && !atomic_compare_exchange_weak(count, &n, n - 1))
+		;
+}
+
 bool code_gate_enter(void)
 {
 	uint32_t count;
@@ -31,13 +41,13 @@ bool code_gate_enter(void)
 	count = atomic_load(&closing);
 	if (pp_likely(count == 0) || only_we_close(count))
 		return true;
-	atomic_fetch_sub(&readers, 1);
+	leave(&readers);
 	return false;
 }
 
 void code_gate_leave(void)
 {
-	atomic_fetch_sub(&readers, 1);
+	leave(&readers);
 }
 
 void code_gate_close(void)
@@ -64,7 +74,7 @@ void code_gate_open(void)
 	/* Before the count: where it says one, the closer is that one, or
 	 * nobody. */
 	(void)atomic_compare_exchange_strong(&last_closer, &self, 0);
-	atomic_fetch_sub(&closing, 1);
+	leave(&closing);
 }
 
 void code_gate_reset(void)

@@ -120,7 +120,9 @@ const struct config_variable config_table[] = {
 		.min = UINT64_C(1) << 20,
 		.max = UINT64_C(64) << 30,
 		FIELD(memory_bytes),
-		.help = "Limit of pprofc's own memory in each process. When it "
+		.help = "Limit of the memory for samples in each process; "
+			"writing "
+			"a profile takes some more for a moment. When it "
 			"is reached, samples with new stacks are counted in "
 			"the frame [overflow], and new objects are missing in "
 			"the in-use values; the log says how many." },

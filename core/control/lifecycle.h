@@ -31,8 +31,8 @@ void lifecycle_die(void) PP_ANY;
 
 /*
  * exec replaces this image: the same. True: call the other one if it fails.
- * Then the profiles are withdrawn and profiling goes on as if nothing had been
- * written, unless another thread's exec or an end has come meanwhile: these
+ * Then the profiles are withdrawn and profiling goes on (what other threads did
+ * since the call is in no profile), unless another thread's exec or an end has come meanwhile: these
  * rely on them.
  */
 bool lifecycle_exec_begin(void) PP_ANY;

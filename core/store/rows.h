@@ -2,10 +2,10 @@
  * rows.h - one row per (kind, stack, thread name, tid, labels, size class):
  * where samples are added up.
  *
- * A row is found or made by the hook or handler (lock-free); its counters only
- * take atomic additions, so that a record may be applied by anyone, in any
- * order. The heap's in-use and peak columns need order: they are changed by
- * rows_apply() in ring order (see there). Context: PP_ANY.
+ * A row is found or made by the hook or handler (lock-free). Its counters only
+ * take additions. Those of a CPU row are atomic and may be made by anyone, in
+ * any order; those of a heap row are made by the holder of the baton, in ring
+ * order (rows_apply()), or wait in its `late` part (rows_apply_late()). Context: PP_ANY.
  */
 #ifndef ROWS_H
 #define ROWS_H

@@ -19,10 +19,12 @@
  *                one CAS with release. An id found in the index is complete.
  *   2. rows.c    A row's key is written whole, then its id is published the
  *                same way. Its counters start at zero and only ever take
- *                commutative atomic additions.
+ *                additions: atomic ones by anybody, or, of a heap row, plain
+ *                ones by the holder of the baton.
  *   3. live.c    An entry's key goes 0 -> BUSY -> address with release once
  *                the value is written; removal is one CAS address -> BUSY, then
- *                BUSY -> 0. A reader takes entries whose key is an address.
+ *                BUSY -> 0. A reader takes entries whose key is an address,
+ *                before and after, with the version of the value unchanged.
  *   4. ring.c    A slot goes FREE(t) -> CLAIMED(t) -> FULL(t) -> APPLYING(t) ->
  *                FREE(t + n). FULL is published with release after the record;
  *                APPLYING before the first addition to a row. After a crash a

@@ -194,7 +194,7 @@ CONFINED = [
           processes=alone("sandbox")),
     *ways("sandbox", "refuses_files refuses_memory", profile=NOTHING,
           leaves=True),
-    *ways("sandbox", "refuses_timers refuses_ends "
+    *ways("sandbox", "goes_on refuses_timers refuses_ends "
           "refused_from_the_start allows_everything"),
 ]
 

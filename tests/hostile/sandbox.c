@@ -4,6 +4,7 @@
  * afterwards must not be what ends the program.
  * BUILD: -pthread
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -22,7 +23,7 @@
 #define MOST 40
 
 /* How a filter is put on. */
-enum by { BY_PRCTL, BY_SYSCALL, BY_ALL_THREADS };
+enum by { BY_PRCTL, BY_SYSCALL, BY_ALL_THREADS, BY_PRCTL_AS_SYSCALL };
 
 static void put_on(struct sock_fprog *program, enum by by)
 {
@@ -32,6 +33,9 @@ static void put_on(struct sock_fprog *program, enum by by)
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	if (by == BY_PRCTL)
 		MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program) == 0);
+	else if (by == BY_PRCTL_AS_SYSCALL)
+		MUST(syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER,
+			     program) == 0);
 	else
 		MUST(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
 			     program) == 0);
@@ -241,6 +245,36 @@ static void traps_only_its_own(void)
 	in_child(traps_child, 5 << 8);
 }
 
+/* What only we call. A library is closed, a thread ends and another program is
+ * executed all the same. */
+static const int ours[] = { SYS_timer_create, SYS_timer_delete, SYS_gettid,
+	SYS_rt_tgsigqueueinfo, SYS_getrandom };
+
+static void *churning(void *unused)
+{
+	churn(500);
+	return unused;
+}
+
+static void goes_on(void)
+{
+	pthread_t t;
+	void *library;
+
+	hold();
+	burn(30);
+	filter(ours, COUNT(ours), SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW,
+		BY_PRCTL_AS_SYSCALL);
+	spin();
+	library = dlopen("libz.so.1", RTLD_NOW);
+	MUST(library && dlclose(library) == 0);
+	MUST(pthread_create(&t, NULL, churning, NULL) == 0);
+	MUST(pthread_join(t, NULL) == 0);
+	dprintf(1, "fine\n");
+	execl("/bin/true", "true", (char *)NULL);
+	MUST(!"exec failed");
+}
+
 /* Refused, as by container runtimes: whatever we want, the answer is no. */
 static const int files[] = { SYS_openat, SYS_open, SYS_openat2, SYS_rename,
 	SYS_renameat2, SYS_unlink, SYS_unlinkat, SYS_mkdirat, SYS_clone,
@@ -371,6 +405,7 @@ static const struct way ways[] = {
 	{ "all_threads", all_threads },
 	{ "traps_only_its_own", traps_only_its_own },
 	{ "tried_in_vain", tried_in_vain },
+	{ "goes_on", goes_on },
 	{ "refuses_files", refuses_files },
 	{ "refuses_timers", refuses_timers },
 	{ "refuses_ends", refuses_ends },

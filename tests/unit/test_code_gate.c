@@ -85,6 +85,27 @@ TEST(closer_may_look_while_it_is_alone)
 	CHECK(is_open());
 }
 
+TEST(fork_in_the_middle_leaves_the_gate_right)
+{
+	uint64_t began, least = UINT64_MAX;
+
+	CHECK(code_gate_enter());
+	code_gate_close();
+	code_gate_reset();
+	code_gate_leave(); /* what the child was in the middle of */
+	code_gate_open();
+	CHECK(is_open());
+	/* Nobody is inside: one of many closers need not wait. */
+	for (int i = 0; i < MOST_TRIES && least >= PATIENCE_NS; i++) {
+		began = now_ns();
+		in_thread(closes);
+		least = PP_MIN(least, now_ns() - began);
+		CHECK(!is_open());
+		in_thread(opens);
+	}
+	CHECK(least < PATIENCE_NS);
+}
+
 TEST(fork_forgets_who_was_inside)
 {
 	uint64_t began;
@@ -237,6 +258,7 @@ int main(void)
 	RUN(open_gate_lets_in_and_nests);
 	RUN(closed_gate_keeps_others_out);
 	RUN(closer_may_look_while_it_is_alone);
+	RUN(fork_in_the_middle_leaves_the_gate_right);
 	RUN(fork_forgets_who_was_inside);
 	RUN(closer_waits_for_who_is_inside);
 	RUN(closer_does_not_wait_for_ever);

@@ -85,6 +85,11 @@ TEST(full_session_overflows_and_counts)
 	CHECK(i < 1000000);
 	CHECK(session_stat(s, STAT_OVERFLOW) > 0);
 	CHECK(atomic_load(&s->full) != 0);
+	/* No id is handed out without its row. */
+	key.stack = 1;
+	for (key.tid = 1; key.tid < 100000; key.tid++)
+		(void)rows_intern(s, &key);
+	CHECK(rows_get(s, atomic_load(&s->row_count)) != NULL);
 	session_close(s);
 }
 
@@ -245,6 +250,35 @@ TEST(ring_old_hint_loses_nothing)
 	CHECK_EQ(atomic_load(&row->cpu.samples), pushed);
 	CHECK_EQ(atomic_load(&s->ring_tail), pushed);
 	CHECK_EQ(session_stat(s, STAT_DIRECT), 0);
+	session_close(s);
+}
+
+/* Killed between the two stores that recycle a slot, or in the middle of a
+ * fold: what is behind is not lost. */
+TEST(recovery_goes_on_from_any_step)
+{
+	struct session *s = new_session(64 << 20, NULL);
+	struct row_key key = { .kind = ROW_CPU, .stack = stack_of(s, 1) };
+	struct record r = { .kind = RECORD_CPU, .count = 1, .amount = 10 };
+	struct row *row;
+
+	r.row = rows_intern(s, &key);
+	row = rows_get(s, r.row);
+	for (unsigned i = 0; i < 100; i++)
+		ring_push(s, r, 1, false);
+	CHECK(baton_try(s));
+	CHECK_EQ(ring_drain(s, 10), 10);
+	baton_release(s);
+	atomic_store(&s->ring_tail, 9); /* as before the second store */
+	CHECK_EQ(ring_recover(s), 90);
+	CHECK_EQ(atomic_load(&row->cpu.samples), 100);
+	key.kind = ROW_HEAP;
+	r.kind = RECORD_ALLOC;
+	r.row = rows_intern(s, &key);
+	rows_apply_late(s, &r);
+	atomic_store(&s->late, 0); /* as after the exchange */
+	CHECK_EQ(ring_recover(s), 0);
+	CHECK_EQ(atomic_load(&rows_get(s, r.row)->heap.raw_objects), 1);
 	session_close(s);
 }
 
@@ -415,6 +449,7 @@ int main(void)
 	RUN(ring_full_without_baton_adds_directly);
 	RUN(ring_abandoned_claim_is_skipped_and_counted);
 	RUN(ring_old_hint_loses_nothing);
+	RUN(recovery_goes_on_from_any_step);
 	RUN(peak_is_what_rows_held_at_the_maximum);
 	RUN(live_table_keeps_every_address);
 	RUN(live_table_many_threads);
