@@ -32,8 +32,8 @@ void lifecycle_die(void) PP_ANY;
 /*
  * exec replaces this image: the same. True: call the other one if it fails.
  * Then the profiles are withdrawn and profiling goes on (what other threads did
- * since the call is in no profile), unless another thread's exec or an end has come meanwhile: these
- * rely on them.
+ * since the call is in no profile), unless another thread's exec or an end has
+ * come meanwhile: these rely on them.
  */
 bool lifecycle_exec_begin(void) PP_ANY;
 void lifecycle_exec_failed(void) PP_ANY;

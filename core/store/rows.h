@@ -5,7 +5,8 @@
  * A row is found or made by the hook or handler (lock-free). Its counters only
  * take additions. Those of a CPU row are atomic and may be made by anyone, in
  * any order; those of a heap row are made by the holder of the baton, in ring
- * order (rows_apply()), or wait in its `late` part (rows_apply_late()). Context: PP_ANY.
+ * order (rows_apply()), or wait in its `late` part (rows_apply_late()).
+ * Context: PP_ANY.
  */
 #ifndef ROWS_H
 #define ROWS_H
