@@ -1,7 +1,7 @@
 /*
  * settings.h - the effective settings of one process, as plain data.
  *
- * Filled once by core/control/config.c from the environment (the table there
+ * Filled once by core/control/config.c from the environment (config_table.c
  * is the only list of names, defaults and ranges) and copied into the session
  * so that another process can write the report. No pointers.
  */

@@ -35,7 +35,8 @@ struct config_variable {
 	const char *const *words; /* choices; the index is what is stored */
 };
 
-extern const struct config_variable config_table[]
+#define CONFIG_VARIABLES 17u
+extern const struct config_variable config_table[CONFIG_VARIABLES]
 	__attribute__((visibility("hidden")));
 extern const size_t config_count __attribute__((visibility("hidden")));
 

@@ -1,6 +1,6 @@
 /*
  * help.h - the texts of --help and --variables, made from the table in
- * core/control/config.c.
+ * core/control/config_table.c.
  */
 #ifndef HELP_H
 #define HELP_H
