@@ -2,13 +2,15 @@
 
 A variant is an environment: no library, ours, or a peer. All variants of a
 measurement run in turn, round after round, so that a change of the machine's
-mood meets all of them. Compared are minima; the spread shown is the middle
-half of the ratios of runs of the same round.
+mood meets all of them. Times of one operation are minima. Ratios are the
+median of the ratios of runs of the same round, with the interval that holds
+the true median 19 times out of 20.
 """
 
 import collections
 import os
 import pathlib
+import random
 import re
 import resource
 import statistics
@@ -76,6 +78,16 @@ def compile_tools(build):
     return out
 
 
+def interval(samples, statistic, draws=2000):
+    """(estimate, low, high): 95 % by bootstrap. `samples` are lists drawn
+    from each on its own; `statistic` makes one number of as many lists."""
+    rng = random.Random(1)
+    seen = sorted(statistic([rng.choices(s, k=len(s)) for s in samples])
+                  for _ in range(draws))
+    return (statistic(samples), seen[draws // 40],
+            seen[draws - 1 - draws // 40])
+
+
 class Runner:
     """Runs commands under a variant; knows what exists on this machine."""
 
@@ -123,16 +135,11 @@ class Runner:
                 values[n].append(once(n))
         return values
 
-    def ratios(self, values):
-        """{name: (ratio of minima to its base, quartiles of the ratios)}."""
-        found = {}
-        for name, mine in values.items():
-            base = values[self.variants[name].base]
-            pairs = [a / b for a, b in zip(mine, base)]
-            q = statistics.quantiles(pairs, n=4) if len(pairs) > 1 \
-                else pairs * 3
-            found[name] = min(mine) / min(base), q[0], q[2]
-        return found
+    def pairs(self, values):
+        """{name: ratios to its base, round by round}."""
+        return {n: [a / b for a, b in
+                    zip(v, values[self.variants[n].base])]
+                for n, v in values.items()}
 
     def instructions(self, name, mode, n=400000):
         """Instructions of one operation, by callgrind: what the loop and all
