@@ -17,6 +17,7 @@
 #include "sys.h"
 
 #define SMALLEST_CAP (1024u * 1024)
+#define BCACHEFS_MAGIC 0xca451a4eu
 #define SHM_ROOM (8u * 1024 * 1024) /* less free than this: not there */
 
 static uint64_t limit_of(int resource)
@@ -113,11 +114,35 @@ static int try_space_in(const char *dir, const struct settings *settings,
 	return err;
 }
 
+/*
+ * Where each write of a page takes new room, also of one that was written
+ * before, a full disk or a quota would be SIGBUS in the host: what was
+ * populated has room only until the kernel has written it back. Not to be told
+ * for an overlay: it may lie above anything.
+ */
+static bool keeps_its_room(const char *dir, bool chosen)
+{
+	struct statfs fs = { .f_type = 0 };
+
+	(void)sys_call2(SYS_statfs, dir, &fs);
+	switch ((uint32_t)fs.f_type) {
+	case BTRFS_SUPER_MAGIC:
+	case BCACHEFS_MAGIC:
+		return false;
+	case OVERLAYFS_SUPER_MAGIC:
+		return chosen;
+	default:
+		return true;
+	}
+}
+
 static int space_in(const char *dir, const struct settings *settings,
 	struct session_space *ret)
 {
 	int err = -EBADF;
 
+	if (!keeps_its_room(dir, settings->session_place == SESSION_DIR))
+		return -EOPNOTSUPP;
 	for (int i = 0; i < 3 && err == -EBADF; i++)
 		err = try_space_in(dir, settings, ret);
 	return err;

@@ -87,7 +87,7 @@ static void mount_small(const char *place, const char *size)
 }
 
 /* A file of ours takes what there is, and is not touched. */
-static void fill(const char *path)
+static void fill(const char *path, int error)
 {
 	static char page[4096];
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -96,7 +96,7 @@ static void fill(const char *path)
 	memset(page, 'f', sizeof(page));
 	while (write(fd, page, sizeof(page)) > 0)
 		;
-	MUST(errno == ENOSPC);
+	MUST(errno == error);
 	close(fd);
 }
 
@@ -115,7 +115,7 @@ static void must_be_filled(const char *path)
 static void full_disk(void)
 {
 	mount_small(PROFILES, "size=64k");
-	fill(PROFILES "/filler");
+	fill(PROFILES "/filler", ENOSPC);
 	work_and_end();
 	MUST(files() == 0);
 	must_be_filled(PROFILES "/filler");
@@ -135,18 +135,82 @@ static void no_inodes(void)
 static void full_for_a_while(void)
 {
 	mount_small(PROFILES, "size=64k");
-	fill(PROFILES "/filler");
+	fill(PROFILES "/filler", ENOSPC);
 	work();
 	MUST(remove(PROFILES "/filler") == 0);
 	work_and_end();
 	MUST(!getenv("PPROFC_OUTPUT") || files() > 0);
 }
 
+/*
+ * A quota: there is room on the disk, but not for us, and the error is another
+ * one. btrfs keeps quotas itself; the other file systems of this kernel may
+ * not. The commands are not to be profiled.
+ */
+static void mount_with_quota(const char *place)
+{
+	char *preload = getenv("LD_PRELOAD");
+	char line[400];
+
+	own_mounts();
+	preload = preload ? strdup(preload) : NULL;
+	unsetenv("LD_PRELOAD");
+	snprintf(line, sizeof(line),
+		"PATH=$PATH:/usr/sbin:/sbin;"
+		"truncate -s 32M image && mkfs.btrfs -q --mixed image >log "
+		"2>&1 &&"
+		"mount -o loop image %s && btrfs quota enable %s &&"
+		"btrfs qgroup limit 16M %s",
+		place, place, place);
+	MUST(system(line) == 0);
+	if (preload)
+		setenv("LD_PRELOAD", preload, 1);
+	free(preload);
+	MUST(chmod(place, 01777) == 0);
+}
+
+static void quota(void)
+{
+	mount_with_quota(PROFILES);
+	fill(PROFILES "/filler", EDQUOT);
+	work_and_end();
+	MUST(files() == 0);
+	must_be_filled(PROFILES "/filler");
+	work();
+}
+
+/* Sessions are files, too; the row tells the library to have them here. */
+static void quota_of_sessions(void)
+{
+	mount_with_quota("/var/tmp");
+	fill("/var/tmp/filler", EDQUOT);
+	work_and_end();
+	MUST(!getenv("PPROFC_OUTPUT") || files() > 0);
+	must_be_filled("/var/tmp/filler");
+	work();
+}
+
+/*
+ * The room is gone when the session is there already, and written back. On
+ * btrfs each further write of the same page takes new room.
+ */
+static void quota_reached_later(void)
+{
+	mount_with_quota("/var/tmp");
+	work();
+	sync();
+	fill("/var/tmp/filler", EDQUOT);
+	sync();
+	work_and_end();
+	must_be_filled("/var/tmp/filler");
+	work();
+}
+
 /* The session has its place there otherwise. */
 static void full_shared_memory(void)
 {
 	mount_small("/dev/shm", "size=64k");
-	fill("/dev/shm/filler");
+	fill("/dev/shm/filler", ENOSPC);
 	work_and_end();
 	MUST(!getenv("PPROFC_OUTPUT") || files() > 0);
 	must_be_filled("/dev/shm/filler");
@@ -158,8 +222,8 @@ static void full_everywhere(void)
 {
 	mount_small("/dev/shm", "size=64k");
 	MUST(mount("none", PROFILES, "tmpfs", 0, "size=64k") == 0);
-	fill("/dev/shm/filler");
-	fill(PROFILES "/filler");
+	fill("/dev/shm/filler", ENOSPC);
+	fill(PROFILES "/filler", ENOSPC);
 	work_and_end();
 	MUST(files() == 0);
 	must_be_filled("/dev/shm/filler");
@@ -276,6 +340,9 @@ static const struct way ways[] = {
 	{ "full_disk", full_disk },
 	{ "no_inodes", no_inodes },
 	{ "full_for_a_while", full_for_a_while },
+	{ "quota", quota },
+	{ "quota_of_sessions", quota_of_sessions },
+	{ "quota_reached_later", quota_reached_later },
 	{ "full_shared_memory", full_shared_memory },
 	{ "full_everywhere", full_everywhere },
 	{ "read_only_file_system", read_only_file_system },

@@ -38,6 +38,14 @@ static void fault(int sig)
 			MAP_SHARED, fileno(tmpfile()), 0) = 1;
 }
 
+/* Seconds until SIGXCPU, and until SIGKILL. */
+static void limit_cpu(rlim_t soft, rlim_t hard)
+{
+	struct rlimit r = { soft, hard };
+
+	MUST(setrlimit(RLIMIT_CPU, &r) == 0);
+}
+
 /* Sent by the kernel for what the program does. */
 static void earn(int sig)
 {
@@ -58,6 +66,8 @@ static void earn(int sig)
 		MUST(f && setrlimit(RLIMIT_FSIZE, &none) == 0);
 		(void)!write(fileno(f), "x", 1);
 	}
+	if (sig == SIGXCPU)
+		limit_cpu(1, 3);
 	burn(10000);
 }
 
@@ -178,6 +188,48 @@ static void by__Exit(void)
 	_Exit(9);
 }
 
+/* The program is told, and goes on until it is killed. */
+static void tell(int sig)
+{
+	(void)!write(1, sig == SIGXCPU ? "told\n" : "?\n", 5);
+}
+
+static void cpu_until_killed(void)
+{
+	signal(SIGXCPU, tell);
+	work();
+	limit_cpu(1, 2);
+	burn(10000);
+}
+
+/* Nobody is told. */
+static void cpu_at_once(void)
+{
+	work();
+	limit_cpu(1, 1);
+	burn(10000);
+}
+
+/* It asks for more, and is not stopped by what we use. */
+static void more_cpu(int sig)
+{
+	MUST(sig == SIGXCPU);
+	limit_cpu(RLIM_INFINITY, RLIM_INFINITY);
+	siglongjmp(out, sig);
+}
+
+static void cpu_and_more(void)
+{
+	signal(SIGXCPU, more_cpu);
+	work();
+	if (sigsetjmp(out, 1) == 0) {
+		limit_cpu(1, RLIM_INFINITY);
+		burn(10000);
+		MUST(!"SIGXCPU");
+	}
+	burn(30);
+}
+
 static void *ending(void *unused)
 {
 	by__exit();
@@ -198,6 +250,9 @@ static const struct way ways[] = {
 	{ "handled", handled },
 	{ "stopped", stopped },
 	{ "dumps_core", dumps_core },
+	{ "cpu_until_killed", cpu_until_killed },
+	{ "cpu_at_once", cpu_at_once },
+	{ "cpu_and_more", cpu_and_more },
 	{ "by_exit", by_exit },
 	{ "by__exit", by__exit },
 	{ "by__Exit", by__Exit },

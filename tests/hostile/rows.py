@@ -7,6 +7,7 @@ What is expected of the program itself is in the program (hostile.h), and in
 import collections
 import os
 import pathlib
+import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "e2e"))
@@ -14,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "e2e"))
 import lib  # noqa: E402
 
 HELD = 1000000
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 # What the profiles of the program itself must hold.
 FULL = "what hold() and burn() leave"
@@ -31,12 +33,14 @@ NOTHING = "no file"
 # burns     functions that CPU time must be seen in
 # before, behind   other preloads
 # then      arguments of a second run, without us, that looks at the result
+# program   that the program becomes, where it executes another
+# needs     a program that may not be there
 # leaves    what cannot be cleaned up may be left in /dev/shm
 Row = collections.namedtuple(
     "Row", "name argv status profile env before behind out root leaves then "
-    "processes dumps holds burns",
+    "processes dumps holds burns needs program",
     defaults=(0, FULL, {}, "", "", b"fine\n", False, False, None, None, None,
-              {"hold": HELD}, ("burn",)))
+              {"hold": HELD}, ("burn",), None, None))
 
 
 def hostile(name):
@@ -99,11 +103,15 @@ ENDINGS = [
     *[Row(f"ends_fault_{s}", ["ends", "fault", str(s)], status=-s, out=b"",
           processes=alone("ends")) for s in (4, 6, 7, 8, 11)],
     *[Row(f"ends_earn_{s}", ["ends", "earn", str(s)], status=-s, out=b"",
-          processes=alone("ends")) for s in (13, 14, 26)],
+          processes=alone("ends")) for s in (13, 14, 24, 26)],
     # We cannot write a file there, either.
     Row("ends_earn_25", ["ends", "earn", "25"], status=-25, out=b"",
         profile=NOTHING),
-    *ways("ends", "siblings handled stopped"),
+    *ways("ends", "siblings handled stopped cpu_and_more"),
+    *ways("ends", "cpu_until_killed", status=-9, out=b"told\n",
+          profile=NOTHING, leaves=True),
+    *ways("ends", "cpu_at_once", status=-9, out=b"", profile=NOTHING,
+          leaves=True),
     *ways("ends", "dumps_core", out=None),
     Row("ends_return", ["ends", "return", "9"], status=9, out=b"",
         processes=alone("ends")),
@@ -183,6 +191,9 @@ CONFINED = [
     *ways("disks", "full_disk no_inodes full_for_a_while full_everywhere "
           "read_only_file_system", profile=NOTHING, root=True),
     *ways("disks", "full_shared_memory locked_memory", root=True),
+    *ways("disks", "quota", profile=NOTHING, root=True, needs="mkfs.btrfs"),
+    *ways("disks", "quota_of_sessions quota_reached_later", root=True, needs="mkfs.btrfs",
+          env={"PPROFC_SESSION": "/var/tmp"}),
     *ways("disks", "read_only_everything read_only_directory "
           "forbidden_directory", profile=NOTHING, root=True),
     *ways("disks", "removed_output", root=True),
@@ -265,6 +276,8 @@ def missing(row):
     """Why a row cannot be run here."""
     if row.root and os.geteuid() != 0:
         return "needs root"
+    if row.needs and not shutil.which(row.needs, path=SYSTEM_PATH):
+        return f"needs {row.needs}"
     if row.before is None or row.behind is None:
         return "the other library is not installed"
     return None

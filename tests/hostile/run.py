@@ -118,7 +118,7 @@ def check_heap(row, path):
 def check_profiles(row, directory, pid, setting):
     """Those of the program itself hold what we know it did."""
     files = list(files_of(directory))
-    own = last_images(files, row.argv[0], pid)
+    own = last_images(files, row.program or row.argv[0], pid)
     if row.processes is not None:
         check_processes(row, files)
     if row.dumps is not None:
