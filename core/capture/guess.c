@@ -201,7 +201,7 @@ static void find_rbp(struct walk *w, uint64_t from)
 	uint64_t word = w->rbp;
 
 	w->rbp_known = false;
-	if ((rule & 0xff) != (RULE_REG | ARCH_REG_RBP << 4))
+	if (!rule_is_by_rbp(rule))
 		return;
 	for (uint64_t at = from; at < w->sp; at += 8) {
 		if (rbp_fits(w, rule, word)) {
@@ -246,6 +246,64 @@ PP_COLD bool guess_repair(struct walk *w)
 		return false;
 	w->called_sp = 0;
 	found = find_caller_of(w, function_start(w->called_pc), from);
+	code_gate_leave();
+	return found;
+}
+
+/* --- A frame pointer that is not known --- */
+
+#define SEARCH_BYTES (UINT64_C(64) << 10)
+
+/* Does the saved rbp below the return address at `at` suit that caller? Only a
+ * caller that is found by rbp itself tells. */
+static bool suits_caller(struct walk *w, uint64_t at, uint64_t ra)
+{
+	rule_t rule = unwind_rule_at(w, ra - 1);
+	uint64_t saved;
+
+	if (!rule_is_by_rbp(rule))
+		return rule_kind(rule) != RULE_NO_INFO &&
+		       rule_kind(rule) != RULE_UNKNOWN;
+	return safe_read(&w->mem, at - 8, &saved) && saved > at &&
+	       saved - at < FRAME_LIMIT && rbp_fits(w, rule, saved);
+}
+
+/* The call before ra went to `start`, or nobody knows where. */
+static bool may_have_called(struct walk *w, uint64_t ra, uint64_t start)
+{
+	uint64_t before, target;
+
+	if (!code_before(w, ra, &before) || !ends_in_call(before))
+		return false;
+	target = direct_call_target(before, ra);
+	return !target || target == start || is_stub(w, target);
+}
+
+static bool search_caller(struct walk *w, rule_t rule, uint64_t start)
+{
+	uint64_t end = PP_MIN(w->top, w->sp + SEARCH_BYTES), word;
+
+	for (uint64_t at = w->sp + 8; start && at < end; at += 8) {
+		if (!safe_read(&w->mem, at, &word))
+			return false;
+		if (!guess_in_known_code(word) ||
+			!may_have_called(w, word, start) ||
+			!suits_caller(w, at, word))
+			continue;
+		w->rbp = at + 8 - (uint64_t)rule_offset(rule);
+		w->rbp_known = true;
+		return true;
+	}
+	return false;
+}
+
+PP_COLD bool guess_frame_pointer_of(struct walk *w, rule_t rule)
+{
+	bool found;
+
+	if (w->sp % 8 || !code_gate_enter())
+		return false;
+	found = search_caller(w, rule, function_start(w->pc - !w->exact));
 	code_gate_leave();
 	return found;
 }

@@ -22,6 +22,8 @@
 
 #include "pp.h"
 
+#include "arch.h"
+
 typedef uint64_t rule_t;
 
 enum rule_kind {
@@ -72,6 +74,12 @@ static inline int64_t rule_offset(rule_t r)
 static inline unsigned rule_module(rule_t r)
 {
 	return (unsigned)(r >> RULE_MODULE_SHIFT);
+}
+
+/* CFA = rbp + offset. */
+static inline bool rule_is_by_rbp(rule_t r)
+{
+	return (r & 0xff) == (RULE_REG | ARCH_REG_RBP << 4);
 }
 
 static inline rule_t rule_make(

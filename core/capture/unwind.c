@@ -201,6 +201,37 @@ static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 	}
 }
 
+/* Everything but the registers that are known. */
+static void walk_begin(struct walk *w, struct session *s, uint64_t pc,
+	uint64_t sp, struct unwind_bounds bounds)
+{
+	if (pp_unlikely(!rules_table_there()))
+		(void)rules_prepare();
+	w->s = s;
+	w->pc = pc & FRAME_PC_MASK;
+	w->sp = sp;
+	w->rbp = w->rbx = 0;
+	w->rbp_known = w->rbx_known = false;
+	w->guessed = w->planted = false;
+	w->regs = NULL;
+	w->ucontext = 0;
+	w->bounds = bounds;
+	safe_read_init(&w->mem);
+	w->generation = rules_generation();
+	w->misses = w->errors = 0;
+	w->called_pc = w->called_sp = 0;
+	unwind_enter_stack(w);
+}
+
+static void count_work(const struct walk *w)
+{
+	if (!w->s || w->misses + w->mem.probes == 0)
+		return;
+	session_count(w->s, STAT_RULE_MISSES, w->misses);
+	session_count(w->s, STAT_RULE_ERRORS, w->errors);
+	session_count(w->s, STAT_PROBES, w->mem.probes);
+}
+
 unsigned unwind_logged(struct session *s, const struct arch_regs *regs,
 	bool exact, struct unwind_bounds bounds, struct safe_log *log,
 	frame_t *frames, unsigned most, enum unwind_end *ret_end)
@@ -208,31 +239,29 @@ unsigned unwind_logged(struct session *s, const struct arch_regs *regs,
 	struct walk w;
 	unsigned n;
 
-	if (pp_unlikely(!rules_table_there()))
-		(void)rules_prepare();
-	w.s = s;
-	w.pc = regs->r[ARCH_REG_PC] & FRAME_PC_MASK;
-	w.sp = regs->r[ARCH_REG_RSP];
+	walk_begin(&w, s, regs->r[ARCH_REG_PC], regs->r[ARCH_REG_RSP], bounds);
 	w.rbp = regs->r[ARCH_REG_RBP];
 	w.rbx = regs->r[ARCH_REG_RBX];
-	w.exact = exact;
 	w.rbp_known = w.rbx_known = true;
-	w.guessed = w.planted = false;
+	w.exact = exact;
 	w.regs = regs;
-	w.ucontext = 0;
-	w.bounds = bounds;
-	safe_read_init(&w.mem);
 	w.mem.log = log;
-	w.generation = rules_generation();
-	w.misses = w.errors = 0;
-	w.called_pc = w.called_sp = 0;
-	unwind_enter_stack(&w);
 	n = walk(&w, frames, most, ret_end);
-	if (s && w.misses + w.mem.probes) {
-		session_count(s, STAT_RULE_MISSES, w.misses);
-		session_count(s, STAT_RULE_ERRORS, w.errors);
-		session_count(s, STAT_PROBES, w.mem.probes);
-	}
+	count_work(&w);
+	return n;
+}
+
+unsigned unwind_from(struct session *s, uint64_t pc, uint64_t sp,
+	frame_t *frames, unsigned most, enum unwind_end *ret_end)
+{
+	struct unwind_bounds unknown = { 0, 0 };
+	struct walk w;
+	unsigned n;
+
+	walk_begin(&w, s, pc, sp, unknown);
+	w.exact = true;
+	n = walk(&w, frames, most, ret_end);
+	count_work(&w);
 	return n;
 }
 

@@ -48,6 +48,11 @@ unsigned unwind_logged(struct session *s, const struct arch_regs *regs,
 	bool exact, struct unwind_bounds bounds, struct safe_log *log,
 	frame_t *frames, unsigned most, enum unwind_end *ret_end) PP_ANY;
 
+/* The same from a program counter and a stack pointer alone, of a thread that
+ * sleeps: asleep.h. All of its stack is probed. */
+unsigned unwind_from(struct session *s, uint64_t pc, uint64_t sp,
+	frame_t *frames, unsigned most, enum unwind_end *ret_end) PP_ANY;
+
 /* Changes with each unwind_invalidate(). */
 uint32_t unwind_generation(void) PP_ANY;
 

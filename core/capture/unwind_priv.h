@@ -73,4 +73,12 @@ bool guess_step(struct walk *w, bool generated) PP_ANY;
  */
 bool guess_repair(struct walk *w) PP_ANY;
 
+/*
+ * This frame is found by rbp, which is not known: a thread that sleeps does not
+ * tell it. Take the next return address up the stack that a call of this
+ * function can have left and with which the frame's own words make sense: sets
+ * rbp. True if so.
+ */
+bool guess_frame_pointer_of(struct walk *w, rule_t rule) PP_ANY;
+
 #endif

@@ -232,9 +232,14 @@ static inline bool find_return_address(
 
 static inline bool step_by_rule(struct walk *w, rule_t rule)
 {
-	uint64_t cfa, ra, rbp = w->rbp;
-	bool rbp_known = w->rbp_known;
+	uint64_t cfa, ra, rbp;
+	bool rbp_known;
 
+	if (pp_unlikely(!w->rbp_known) && rule_is_by_rbp(rule) &&
+		!guess_frame_pointer_of(w, rule))
+		return false;
+	rbp = w->rbp;
+	rbp_known = w->rbp_known;
 	if (!find_cfa(w, rule, &cfa))
 		return false;
 	if (pp_unlikely(cfa % 8 || cfa <= w->sp || cfa > w->top ||
