@@ -141,23 +141,45 @@ void account_open(struct counted_thread *t, uint64_t base, uint64_t now)
 	set_going(t, now);
 }
 
-uint64_t account_close(struct counted_thread *t)
+void account_stop(struct counted_thread *t)
+{
+	delete_timer(atomic_exchange(&t->timer, -1));
+}
+
+void account_go_on(struct counted_thread *t)
+{
+	uint64_t now = t->first_ns ? account_clock_ns(atomic_load(&t->tid)) : 0;
+
+	if (now) /* is being counted, and there */
+		set_going(t, now);
+}
+
+uint64_t account_settle(struct counted_thread *t)
 {
 	uint64_t period = process.cpu_period_ns, due = 0, recorded, now;
 
 	if (t->first_ns == 0)
 		return 0; /* was not being counted */
-	delete_timer(atomic_exchange(&t->timer, -1));
-	recorded = atomic_load(&t->recorded);
+	recorded = atomic_exchange(&t->recorded, 0);
 	now = account_clock_ns(atomic_load(&t->tid));
-	if (now) {
-		atomic_fetch_add(
-			&covered_ns, now - t->base_ns - recorded * period);
-		if (now >= t->first_ns)
-			due = 1 + (now - t->first_ns) / period;
-	}
-	t->first_ns = 0;
+	if (!now)
+		return 0; /* has gone */
+	if (now >= t->first_ns)
+		due = 1 + (now - t->first_ns) / period;
+	atomic_fetch_add(&covered_ns, now - t->base_ns - recorded * period);
+	t->base_ns = now;
+	t->first_ns += due * period;
 	return due > recorded ? due - recorded : 0;
+}
+
+uint64_t account_close(struct counted_thread *t)
+{
+	uint64_t rest;
+
+	account_stop(t);
+	rest = account_settle(t);
+	t->first_ns = 0;
+	return rest;
 }
 
 void account_book(struct counted_thread *t, uint64_t periods)
@@ -171,12 +193,10 @@ void account_pause(struct counted_thread *t, bool pause)
 	if (t->paused == pause)
 		return;
 	t->paused = pause;
-	if (!t->first_ns) /* is not being counted now */
-		return;
 	if (pause)
-		delete_timer(atomic_exchange(&t->timer, -1));
+		account_stop(t);
 	else
-		set_going(t, account_clock_ns(atomic_load(&t->tid)));
+		account_go_on(t);
 }
 
 /* --- the signal of all timers --------------------------------------------- */
@@ -196,7 +216,7 @@ void account_move(int sig)
 
 		if (!atomic_load(&t->tid) || !t->first_ns)
 			continue;
-		delete_timer(atomic_exchange(&t->timer, -1));
-		set_going(t, account_clock_ns(atomic_load(&t->tid)));
+		account_stop(t);
+		account_go_on(t);
 	}
 }

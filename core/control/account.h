@@ -32,7 +32,15 @@ uint64_t account_clock_ns(uint32_t tid) PP_ANY;
 
 /* Count t from `base` on its CPU clock, which says `now`. */
 void account_open(struct counted_thread *t, uint64_t base, uint64_t now) PP_ANY;
-/* Stop counting t; returns the periods that are due and not booked. */
+/* No further expiry of t is recognised. Those that handlers are at may still be
+ * booked: account_settle() takes for granted that they are (timers.c). */
+void account_stop(struct counted_thread *t) PP_ANY;
+/* Returns the periods that are due and not booked; t counts on from now, and
+ * has a timer again after account_go_on(). */
+uint64_t account_settle(struct counted_thread *t) PP_ANY;
+void account_go_on(struct counted_thread *t) PP_ANY;
+/* Stop counting t, which is the caller or has been stopped; returns the
+ * same. */
 uint64_t account_close(struct counted_thread *t) PP_ANY;
 /* So many periods of t are in a sample. */
 void account_book(struct counted_thread *t, uint64_t periods) PP_ANY;

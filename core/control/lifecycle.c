@@ -202,7 +202,8 @@ void lifecycle_fork_child(void)
 	allow_walks();
 	lifecycle_forget_end();
 	timers_forget();
-	untimely &= ~(uint32_t)UNTIMELY_DISPATCH; /* ends at a fork */
+	/* Ends at a fork; and who executes is the parent. */
+	untimely &= ~(uint32_t)(UNTIMELY_DISPATCH | UNTIMELY_EXEC);
 	if (untimely && lifecycle_wants(PROFILE_CPU))
 		timers_thread_pause(true);
 	reporter_reset();
@@ -229,6 +230,8 @@ uint32_t lifecycle_withdraw(void)
 		return 0;
 	log_line("the program gives up system calls: its profiles end here");
 	finished_to_withdraw = lifecycle_exec_begin();
+	if (process_records(PROFILE_CPU))
+		timers_end();
 	close_gate();
 	atomic_store(&process_wiped.generation, 0);
 	return image;
@@ -239,6 +242,8 @@ void lifecycle_return(uint32_t image)
 	atomic_store(&process_wiped.generation, image);
 	atomic_fetch_sub(&process.gate_closed, 1);
 	allow_walks();
+	if (process_records(PROFILE_CPU))
+		timers_begin(TIMERS_ALL_NOW);
 	if (finished_to_withdraw)
 		lifecycle_exec_failed();
 }

@@ -31,9 +31,9 @@ void lifecycle_die(void) PP_ANY;
 
 /*
  * exec replaces this image: the same. True: call the other one if it fails.
- * Then the profiles are withdrawn and profiling goes on (what other threads did
- * since the call is in no profile), unless another thread's exec or an end has
- * come meanwhile: these rely on them.
+ * Then the profiles are withdrawn, and as recording has gone on meanwhile
+ * nothing is missing; unless another thread's exec or an end has come: these
+ * rely on them.
  */
 bool lifecycle_exec_begin(void) PP_ANY;
 void lifecycle_exec_failed(void) PP_ANY;
@@ -53,6 +53,7 @@ void lifecycle_thread_end(void) PP_ANY;
 enum untimely {
 	UNTIMELY_STACK = 1, /* an alternate stack too small for our handler */
 	UNTIMELY_DISPATCH = 2, /* its system calls may raise SIGSYS */
+	UNTIMELY_EXEC = 4, /* it is being replaced */
 };
 
 /* The calling thread is about to be in such a state, or no longer is. Returns

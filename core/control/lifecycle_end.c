@@ -22,14 +22,14 @@
  * FINISHING: a thread is writing the final profiles, or taking them back.
  * FINISHED: they are written. DYING: so they are, and a signal is about to end
  * the process. EXECUTING: they are written for an exec that may still fail; the
- * word counts on for each further thread that is in an exec. An end that comes
- * meanwhile takes them as they are.
+ * word counts on for each further thread that is in an exec. Recording goes on.
+ * An end that comes meanwhile takes them as they are: written anew, they might
+ * be neither there nor here when the exec succeeds in the middle of it.
  */
 enum phase { RUNNING, FINISHING, FINISHED, DYING, EXECUTING };
 
 static _Atomic uint32_t phase;
 static const struct live_copy *live_at_exit;
-static bool window_at_exec; /* one was open when the exec began */
 
 bool lifecycle_goes_on(void)
 {
@@ -53,8 +53,41 @@ void lifecycle_copy_live(void)
 		live_at_exit = report_copy_live(s);
 }
 
+/* From here on nothing is recorded that no report would show. */
+static void stop_recording(void)
+{
+	atomic_store(&process.enabled, 0);
+	atomic_store(&process.closed, 1);
+}
+
+/* The next image would leave behind the file of a session made from now on. */
+static void make_no_session(void)
+{
+	if (process_session_peek())
+		return;
+	atomic_store(&process.closed, 1);
+	process_await_session(PROCESS_END_PATIENCE_NS);
+	if (process_session_peek())
+		atomic_store(&process.closed, 0);
+}
+
+static void bring_to_now(bool goes_on)
+{
+	if (process.settings.toggle_signal) {
+		if (goes_on)
+			window_write();
+		else
+			window_close();
+	} else if (lifecycle_wants(PROFILE_CPU)) {
+		if (goes_on)
+			timers_settle();
+		else
+			timers_end();
+	}
+}
+
 /* Little stack: what needs more (reports, a new session) changes to its own. */
-static void finish(void)
+static void finish(bool may_go_on)
 {
 	struct session *s;
 	uint32_t kinds = process.settings.profiles;
@@ -62,16 +95,13 @@ static void finish(void)
 	reporter_hold();
 	flush_stop();
 	reporter_serve_pending();
-	window_at_exec = window_is_open();
-	if (process.settings.toggle_signal) {
-		window_close();
+	bring_to_now(may_go_on);
+	if (process.settings.toggle_signal)
 		kinds &= ~PROFILE_BIT(PROFILE_CPU);
-	} else if (lifecycle_wants(PROFILE_CPU)) {
-		timers_end();
-	}
-	/* From here on nothing is recorded that no report would show. */
-	atomic_store(&process.enabled, 0);
-	atomic_store(&process.closed, 1);
+	if (may_go_on)
+		make_no_session();
+	else
+		stop_recording();
 	reports_write(kinds, REPORT_EXIT, live_at_exit);
 	s = process_session_peek();
 	if (s) {
@@ -97,7 +127,7 @@ static bool finish_if_running(uint32_t after)
 	if (mine) {
 		if (after == EXECUTING)
 			reports_before_exec();
-		finish();
+		finish(after == EXECUTING);
 		atomic_store(&phase, after);
 		futex_wake_all(&phase);
 	}
@@ -145,6 +175,7 @@ static void finish_into(enum phase after)
 		else
 			done = now_in < EXECUTING || enter(now_in, after);
 	}
+	stop_recording(); /* if it was for an exec, it has gone on */
 }
 
 void lifecycle_finish(void)
@@ -159,7 +190,7 @@ void lifecycle_die(void)
 
 /* --- exec ----------------------------------------------------------------- */
 
-bool lifecycle_exec_begin(void)
+static bool exec_begins(void)
 {
 	uint64_t end = has_an_end() ? end_of_patience() : 0;
 
@@ -178,6 +209,17 @@ bool lifecycle_exec_begin(void)
 	return false;
 }
 
+/* The thread that executes has no timer meanwhile, whose signal might be
+ * pending when the next image starts. */
+bool lifecycle_exec_begin(void)
+{
+	bool begins = exec_begins();
+
+	if (begins)
+		(void)lifecycle_untimely(UNTIMELY_EXEC, true);
+	return begins;
+}
+
 /* With FINISHING entered. */
 static void resume(void)
 {
@@ -187,9 +229,6 @@ static void resume(void)
 	if (s)
 		atomic_store(&s->state, SESSION_READY);
 	atomic_store(&process.closed, 0);
-	lifecycle_begin_recording(TIMERS_ALL_NOW);
-	if (window_at_exec)
-		window_toggle();
 	atomic_store(&phase, RUNNING);
 	futex_wake_all(&phase);
 	reporter_release();
@@ -220,6 +259,7 @@ void lifecycle_exec_failed(void)
 	if (!lifecycle_is_ours())
 		return;
 	sys_block_signals(&old);
+	(void)lifecycle_untimely(UNTIMELY_EXEC, false);
 	leave_exec();
 	sys_restore_signals(&old);
 }

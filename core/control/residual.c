@@ -69,10 +69,10 @@ static void read_name(uint32_t tid, struct sample_thread *ret)
 	ret->name[n > 0 ? n - 1 : 0] = '\0';
 }
 
-void residual_settle(struct counted_thread *t)
+void residual_settle(struct counted_thread *t, bool goes_on)
 {
 	uint32_t tid = atomic_load(&t->tid);
-	uint64_t rest = account_close(t);
+	uint64_t rest = goes_on ? account_settle(t) : account_close(t);
 	struct sample_thread of;
 
 	if (!rest)

@@ -23,8 +23,8 @@ struct counted_thread;
 void residual_charge(enum frame_synthetic leaf, uint64_t start_pc,
 	uint64_t periods, const struct sample_thread *of) PP_ANY;
 
-/* Close the account of another thread, or of the caller, and charge the rest.
- * Registry locked. */
-void residual_settle(struct counted_thread *t) PP_ANY;
+/* Close the account of another thread, or of the caller, or let it go on from
+ * now, and charge the rest. It has been stopped. Registry locked. */
+void residual_settle(struct counted_thread *t, bool goes_on) PP_ANY;
 
 #endif

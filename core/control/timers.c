@@ -99,23 +99,76 @@ void timers_begin(enum timers_from from)
 	sys_restore_signals(&old);
 }
 
-static void end_locked(void)
+static void each_account(void (*fn)(struct counted_thread *t))
 {
-	/* Read first: threads run on while their accounts are settled. */
-	uint64_t process_ns = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	uint32_t n = registry_size();
 
 	for (uint32_t i = 1; i <= n; i++) {
 		struct counted_thread *t = registry_at(i);
 
 		if (atomic_load(&t->tid))
-			residual_settle(t);
+			fn(t);
 	}
-	unseen_charge(process_ns);
-	atomic_store(&counting, false);
 }
 
-void timers_end(void)
+/*
+ * An expiry that a handler is at belongs to neither side: not booked, it is due
+ * and would be counted twice; booked, its sample may not have been recorded,
+ * and be lost when nothing is any more. Handlers that come later find that
+ * their timers are gone: they add to process.handlers and look at the timer,
+ * this is the other way round (both sequentially consistent).
+ *
+ * Handlers wait for nobody, but may have no processor. One that has not come
+ * back by then costs at most one expiry of its thread.
+ */
+#define HANDLERS_PATIENCE_NS UINT64_C(100000000)
+#define HANDLERS_YIELDS 20u
+
+static void await_handlers(void)
+{
+	static const struct timespec shortly = { 0, 100000 };
+	uint64_t end = 0, now;
+
+	for (unsigned i = 0; atomic_load(&process.handlers) != 0; i++) {
+		now = sys_clock_ns(CLOCK_MONOTONIC);
+		if (!end)
+			end = now + HANDLERS_PATIENCE_NS;
+		if (now >= end)
+			return;
+		if (i < HANDLERS_YIELDS)
+			(void)sys_call0(SYS_sched_yield);
+		else
+			(void)sys_call2(SYS_nanosleep, &shortly, NULL);
+	}
+}
+
+static void close_account(struct counted_thread *t)
+{
+	residual_settle(t, false);
+}
+
+static void settle_account(struct counted_thread *t)
+{
+	residual_settle(t, true);
+}
+
+static void settle_locked(bool goes_on)
+{
+	uint64_t process_ns;
+
+	each_account(account_stop);
+	await_handlers();
+	/* Read first: threads run on while their accounts are settled. */
+	process_ns = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	each_account(goes_on ? settle_account : close_account);
+	unseen_charge(process_ns);
+	if (goes_on)
+		each_account(account_go_on);
+	else
+		atomic_store(&counting, false);
+}
+
+static void settle(bool goes_on)
 {
 	sys_sigset old;
 
@@ -124,10 +177,20 @@ void timers_end(void)
 	sys_block_signals(&old);
 	if (lock_or_count()) {
 		if (atomic_load(&counting))
-			end_locked();
+			settle_locked(goes_on);
 		registry_unlock();
 	}
 	sys_restore_signals(&old);
+}
+
+void timers_settle(void)
+{
+	settle(true);
+}
+
+void timers_end(void)
+{
+	settle(false);
 }
 
 void timers_thread_begin(uint64_t start_pc)

@@ -34,7 +34,9 @@ void timers_move(int signal) PP_ANY;
 /* Begin counting. Threads found later count from their birth. */
 void timers_begin(enum timers_from from) PP_ANY;
 
-/* End counting: settle every thread's account, name what was unseen. */
+/* Settle every thread's account, name what was unseen, and count on from there.
+ * And the same, with the end of counting. */
+void timers_settle(void) PP_ANY;
 void timers_end(void) PP_ANY;
 
 /* The calling thread has just been born, with this start routine. */

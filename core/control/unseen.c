@@ -165,10 +165,12 @@ void unseen_look(void)
 void unseen_charge(uint64_t process_ns)
 {
 	uint64_t unseen = unseen_ns(process_ns), period = process.cpu_period_ns;
+	uint64_t periods;
 
 	if (unseen <= (process_ns - process_base_ns) / 50)
 		return;
 	/* Rounded at random, so that the sum over many processes is right. */
-	residual_charge(FRAME_UNSEEN, 0,
-		(unseen + account_random_below(period)) / period, NULL);
+	periods = (unseen + account_random_below(period)) / period;
+	residual_charge(FRAME_UNSEEN, 0, periods, NULL);
+	account_cover(periods * period);
 }

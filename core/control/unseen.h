@@ -24,7 +24,7 @@ void unseen_scan(bool from_now) PP_ANY;
  * reports; does nothing when another thread is at it. */
 void unseen_look(void) PP_ANY;
 
-/* All accounts are closed: name what was unseen until the process's clock said
+/* All accounts are settled: name what was unseen until the process's clock said
  * this. Registry locked. */
 void unseen_charge(uint64_t process_ns) PP_ANY;
 

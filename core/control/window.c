@@ -39,6 +39,19 @@ void window_close(void)
 	log_line("CPU profile stopped");
 }
 
+void window_write(void)
+{
+	struct session *s = process_session_peek();
+	uint64_t now;
+
+	if (!window_is_open() || !s)
+		return;
+	timers_settle();
+	now = sys_clock_ns(CLOCK_REALTIME);
+	reports_write(PROFILE_BIT(PROFILE_CPU), REPORT_WINDOW, NULL);
+	s->cpu_window_start_ns = now;
+}
+
 void window_toggle(void)
 {
 	if (!(process.settings.profiles & PROFILE_BIT(PROFILE_CPU)))

@@ -102,5 +102,48 @@ def dlopen_sees_the_callers_runpath():
                          f"with the library: {preload}")
 
 
+def exec_fails(directory, ms, **env):
+    """What the other thread of tests/targets/exec_fails.c did, by its own
+    account."""
+    no_program = directory / "no_program"
+    no_program.write_bytes(b"\0no program")
+    no_program.chmod(0o755)
+    result = lib.run([lib.target("exec_fails"), ms, no_program], directory,
+                     env=env)
+    expect_equal((result.status, result.err), (0, b""), "status, stderr")
+    did = dict(line.split() for line in result.out.decode().splitlines())
+    return result, int(did["objects"]), int(did["cpu"])
+
+
+def sum_under(profile, function, column):
+    index = profile.column(column)
+    return sum(s.values[index] for s in profile.samples
+               if any(lib.name_of(f) == function for f in s.stack))
+
+
+@case
+def failed_execs_lose_no_allocation():
+    with lib.Directory() as d:
+        result, objects, _ = exec_fails(d, 50, PPROFC_HEAP_RATE=1,
+                                        PPROFC_PROFILES="heap")
+        profile = lib.Profile(lib.profile_of(result, "heap"))
+        expect_equal(sum_under(profile, "worker", "alloc_objects"), objects,
+                     "allocations of the other thread")
+
+
+@case
+def failed_execs_lose_no_cpu_time():
+    # One thread: one expiry a period of its CPU time, whatever the phase, and
+    # what it uses after it has looked at its clock.
+    with lib.Directory() as d:
+        result, _, cpu = exec_fails(d, 300, PPROFC_CPU_HZ=100,
+                                    PPROFC_PROFILES="cpu")
+        profile = lib.Profile(lib.profile_of(result, "cpu"))
+        got = sum_under(profile, "worker", "cpu")
+        lib.note(f"{got / 1e6} of {cpu / 1e6} ms")
+        expect(abs(got - cpu) <= 2 * 10_000_000,
+               f"{got} ns are in the profile, the thread used {cpu} ns")
+
+
 if __name__ == "__main__":
     lib.main()
