@@ -10,6 +10,7 @@
 #include "process.h"
 #include "sys.h"
 #include "thread_state.h"
+#include "threads.h"
 #include "unwind.h"
 
 #ifndef MADV_WIPEONFORK
@@ -62,7 +63,9 @@ uint32_t process_reborn(void)
 	process.settings.forked = 1;
 	/* Code of ours that the fork interrupted may still hold pointers into
 	 * the parent's mapping; it re-reads the generation before it stores. */
-	if (parents && !thread_state.in_hook && !thread_state.in_handler)
+	if (parents && thread_state.in_hook)
+		threads_unshare_scratch(parents, thread_state.slot);
+	else if (parents && !thread_state.in_handler)
 		session_close(parents);
 	take_identity();
 	return process_generation();

@@ -4,7 +4,8 @@
  * The generation is read again before anything is stored to the session: a
  * child that a fork made in the middle of this (from a host's signal handler)
  * must not add to its parent's profile. What is left of that is a few
- * instructions, and the scratch area of one walk.
+ * instructions; for children that our fork handlers do not see (_Fork, clone)
+ * also the scratch area of one walk. man/pprofc.7 says so.
  */
 #include "pp.h"
 
@@ -150,9 +151,12 @@ static bool walk(struct capture *c, const struct arch_regs *regs, bool exact,
 	return true;
 }
 
-static uint32_t intern(struct capture *c)
+/* Into no parent's session either: there it would take room for nothing. */
+static uint32_t intern(const struct capture *c)
 {
-	return stacks_intern(c->s, c->frames, c->depth);
+	return process_session_peek() == c->s
+		       ? stacks_intern(c->s, c->frames, c->depth)
+		       : 0;
 }
 
 static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
@@ -474,7 +478,7 @@ void sample_free(void *p)
 		return;
 	image = t->generation;
 	self_begin(t, &began);
-	if (take(s, p, &v) && is_image(image))
+	if (is_image(image) && take(s, p, &v) && is_image(image))
 		push_heap(s, thread_slot_of(s, t), RECORD_FREE, &v);
 	if (is_image(image))
 		self_end(s, &began);

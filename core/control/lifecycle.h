@@ -53,7 +53,7 @@ void lifecycle_thread_end(void) PP_ANY;
 enum untimely {
 	UNTIMELY_STACK = 1, /* an alternate stack too small for our handler */
 	UNTIMELY_DISPATCH = 2, /* its system calls may raise SIGSYS */
-	UNTIMELY_EXEC = 4, /* it is being replaced */
+	UNTIMELY_EXEC = 4,     /* it is being replaced */
 };
 
 /* The calling thread is about to be in such a state, or no longer is. Returns

@@ -48,7 +48,7 @@
 #include "stats.h"
 
 #define SESSION_MAGIC UINT64_C(0x31434650524f5050) /* "PPROFPC1", roughly */
-#define SESSION_VERSION 2u
+#define SESSION_VERSION 3u
 #define SESSION_SEGMENTS 20u
 
 enum session_state { SESSION_NEW, SESSION_READY, SESSION_FINAL };

@@ -18,13 +18,18 @@
 #include "session.h"
 
 struct thread_slot {
-	_Atomic uint32_t tid;	      /* 0 = free */
-	_Atomic uint32_t generation;  /* counts owners */
+	/* The owner's tid, 0 = free; above it a count of owners: threads.c. */
+	_Atomic uint64_t owner;
 	_Atomic uint64_t scratch_off; /* frames of the hook's walk, then of the
 					 handler's; 0 = none yet; kept for the
 					 slot's next owner */
 	char name[16];		      /* last seen */
 };
+
+static inline uint32_t threads_tid(uint64_t owner)
+{
+	return (uint32_t)owner;
+}
 
 /* Take a free slot for tid. Returns its number, or 0 when the session is full.
  * A slot that tid already has is returned again. */
@@ -32,13 +37,16 @@ uint32_t threads_take(struct session *s, uint32_t tid) PP_ANY;
 void threads_release(struct session *s, uint32_t slot) PP_ANY;
 /* NULL for 0 and for numbers never handed out. */
 struct thread_slot *threads_get(const struct session *s, uint32_t slot) PP_ANY;
-/* The slot of a tid, or 0. */
-uint32_t threads_find(const struct session *s, uint32_t tid) PP_ANY;
 
 /* Scratch memory for one walk: room for PPROFC_MAX_DEPTH + 2 frames. `level` 0
  * is the hook's, 1 the handler's (which may interrupt the hook). NULL when the
  * session is full. Owning thread only. */
 frame_t *threads_scratch(
 	struct session *s, uint32_t slot, unsigned level) PP_ANY;
+
+/* In a child that a fork made in the middle of a walk, and that goes on with
+ * it: from now on in memory of its own, or the parent would find the frames of
+ * this one in its next stack. */
+void threads_unshare_scratch(struct session *parents, uint32_t slot) PP_ANY;
 
 #endif
