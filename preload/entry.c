@@ -20,6 +20,7 @@
 #include "process.h"
 #include "quiet_write.h"
 #include "real.h"
+#include "sandbox.h"
 #include "signal_hooks.h"
 #include "sys.h"
 #include "thread_hooks.h"
@@ -90,21 +91,35 @@ static PP_NORMAL void set_up(struct settings *s)
 	lifecycle_start(timer_signal);
 }
 
+/* Whoever started the program allows it less than we need: nothing is on, here
+ * and in the programs that it starts, and no more system calls are made. */
+static PP_NORMAL bool is_confined(struct settings *s)
+{
+	if (is_dormant(s) || !sandbox_is_inherited())
+		return false;
+	s->profiles = 0;
+	s->dump_signal = s->toggle_signal = 0;
+	s->follow = 0;
+	return true;
+}
+
 static PP_ENTER_NORMAL __attribute__((constructor)) void load(void)
 {
 	struct settings *s = &process.settings;
+	bool confined;
 
 	real_resolve_all();
 	config_read(s, complain, NULL);
 	process.text_lo = (uintptr_t)__ehdr_start;
 	process.text_hi = (uintptr_t)etext;
+	confined = is_confined(s);
 	if (!s->follow)
 		exec_env_start();
 	if (!is_dormant(s))
 		set_up(s);
 	heap_start(heap_hooks_start());
 	cxx_new_start();
-	if (!heap_is_on())
+	if (!heap_is_on() && !confined)
 		hook_page_leave();
 }
 

@@ -6,111 +6,15 @@
 #include "pp.h"
 
 #include <linux/filter.h>
-#include <linux/futex.h>
-#include <linux/prctl.h>
-#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <string.h>
 
 #include "safe_read.h"
 #include "sandbox.h"
+#include "sandbox_calls.h"
 #include "sys.h"
 
 #define MOST_CODE 4096u /* BPF_MAXINSNS */
-
-/* --- our calls ------------------------------------------------------------ */
-
-/* Arguments count where filters are known to look at them; addresses vary. */
-struct call {
-	uint16_t number;
-	uint8_t at;	/* the one argument that is not 0 */
-	bool must_work; /* it is not enough that it does no harm */
-	uint64_t value;
-};
-
-#define CALL(name)                      \
-	{                               \
-		SYS_##name, 0, false, 0 \
-	}
-#define MUST_WORK(name)                \
-	{                              \
-		SYS_##name, 0, true, 0 \
-	}
-#define CALL_WITH(name, at, value)                       \
-	{                                                \
-		SYS_##name, at, false, (uint64_t)(value) \
-	}
-
-static const struct call calls[] = {
-	/* while recording */
-	CALL(getpid),
-	CALL(gettid),
-	CALL_WITH(clock_gettime, 0, CLOCK_MONOTONIC),
-	CALL_WITH(clock_gettime, 0, CLOCK_REALTIME),
-	CALL_WITH(clock_gettime, 0, CLOCK_PROCESS_CPUTIME_ID),
-	CALL_WITH(clock_gettime, 0, UINT32_MAX), /* of another thread */
-	CALL(sched_yield),
-	CALL_WITH(futex, 1, FUTEX_WAIT_PRIVATE),
-	CALL_WITH(futex, 1, FUTEX_WAKE_PRIVATE),
-	CALL_WITH(futex, 1, FUTEX_WAIT),
-	/* a handler has to end, and a signal to do what it is there for */
-	MUST_WORK(rt_sigreturn),
-	MUST_WORK(rt_sigprocmask),
-	MUST_WORK(rt_sigaction),
-	MUST_WORK(rt_tgsigqueueinfo),
-	MUST_WORK(tgkill),
-	CALL_WITH(rt_sigprocmask, 0, SIG_SETMASK),
-	CALL(rt_sigpending),
-	CALL(rt_sigtimedwait),
-	CALL_WITH(prctl, 0, PR_GET_NAME),
-	CALL_WITH(prctl, 0, PR_SET_NAME),
-	CALL(getrandom),
-	CALL(timer_create),
-	CALL(timer_settime),
-	CALL(timer_delete),
-	/* the session, and memory for a report */
-	CALL_WITH(mmap, 2, PROT_READ | PROT_WRITE),
-	CALL_WITH(mmap, 3, MAP_SHARED),
-	CALL_WITH(mprotect, 2, PROT_READ | PROT_WRITE),
-	CALL(munmap),
-	CALL(munlock),
-	CALL(madvise),
-	CALL(ftruncate),
-	CALL(truncate),
-	CALL(statfs),
-	CALL(prlimit64),
-	CALL(uname),
-	CALL(getuid),
-	CALL(geteuid),
-	/* a helper thread */
-	CALL_WITH(clone, 0, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM),
-	CALL_WITH(unshare, 0, CLONE_FILES),
-	CALL(close_range),
-	CALL(nanosleep),
-	MUST_WORK(exit),
-	/* files */
-	CALL_WITH(openat, 2, O_RDONLY | O_CLOEXEC),
-	CALL_WITH(openat, 2, O_RDWR | O_CLOEXEC),
-	CALL_WITH(openat, 2, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
-	CALL_WITH(openat, 2, O_RDONLY | O_CLOEXEC | O_NOFOLLOW),
-	CALL_WITH(openat, 2, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC),
-	CALL(close),
-	CALL(read),
-	CALL(pread64),
-	CALL(write),
-	CALL(fstat),
-	CALL(newfstatat),
-	CALL(access),
-	CALL(faccessat),
-	CALL(readlink),
-	CALL(getdents64),
-	CALL(mkdir),
-	CALL(link),
-	CALL(rename),
-	CALL(renameat2),
-	CALL(unlink),
-	CALL(kill),
-};
 
 /* --- one run -------------------------------------------------------------- */
 
@@ -286,12 +190,12 @@ static bool is_harmless(uint32_t told, bool must_work)
 	       (action == SECCOMP_RET_ERRNO || action == SECCOMP_RET_TRACE);
 }
 
-static bool is_allowed(struct machine *m, const struct call *call)
+static bool is_allowed(struct machine *m, const struct sandbox_call *call)
 {
 	m->data = (struct seccomp_data){
 		.nr = call->number,
 		.arch = ARCH_AUDIT,
-		.instruction_pointer = (uintptr_t)calls,
+		.instruction_pointer = (uintptr_t)sandbox_calls,
 	};
 
 	m->data.args[call->at] = call->value;
@@ -313,8 +217,8 @@ bool sandbox_hurts(const void *program)
 	m.length = (uint16_t)length;
 	if (m.length == 0 || m.length > MOST_CODE)
 		return true;
-	for (size_t i = 0; i < PP_ARRAY_LEN(calls); i++)
-		if (!is_allowed(&m, &calls[i]))
+	for (size_t i = 0; i < sandbox_calls_count; i++)
+		if (!is_allowed(&m, &sandbox_calls[i]))
 			return true;
 	return false;
 }

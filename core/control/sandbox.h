@@ -14,4 +14,7 @@
  * as now? One that cannot be read does: the kernel will not take it either. */
 bool sandbox_hurts(const void *program) PP_ANY;
 
+/* Is there a filter that would, from before this program was executed? */
+bool sandbox_is_inherited(void) PP_NORMAL;
+
 #endif

@@ -205,6 +205,14 @@ CONFINED = [
           processes=alone("sandbox")),
     *ways("sandbox", "refuses_files refuses_memory", profile=NOTHING,
           leaves=True),
+    *[Row(f"inherited_{way}", ["confiner", way], program="inherits",
+          profile=profile, processes=processes)
+      for ways_, profile, processes in (
+          ("logged foreign_kill foreign_trap foreign_refused timers_refused "
+           "helpers_refused", FULL, None),
+          ("timers_kill timers_trap helpers_kill files_kill files_trap",
+           NOTHING, {}))
+      for way in ways_.split()],
     *ways("sandbox", "goes_on refuses_timers refuses_ends "
           "refused_from_the_start allows_everything"),
 ]

@@ -6,21 +6,16 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include "filter.h"
 #include "hostile.h"
-
-#define MOST 40
 
 /* How a filter is put on. */
 enum by { BY_PRCTL, BY_SYSCALL, BY_ALL_THREADS, BY_PRCTL_AS_SYSCALL };
@@ -41,34 +36,14 @@ static void put_on(struct sock_fprog *program, enum by by)
 			     program) == 0);
 }
 
-/* These calls get one answer, all others the other. */
 static void filter(
 	const int *calls, int n, unsigned theirs, unsigned others, enum by by)
 {
-	struct sock_filter code[MOST];
-	struct sock_fprog program = { .filter = code };
-	int at = 0;
+	struct filter f;
 
-	code[at++] = (struct sock_filter)BPF_STMT(
-		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	code[at++] = (struct sock_filter)BPF_JUMP(
-		BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	code[at++] = (struct sock_filter)BPF_STMT(
-		BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[at++] = (struct sock_filter)BPF_STMT(
-		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (int i = 0; i < n; i++)
-		code[at++] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i],
-			(unsigned char)(n - i), 0);
-	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, others);
-	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, theirs);
-	program.len = (unsigned short)at;
-	MUST(at <= MOST);
-	put_on(&program, by);
+	filter_make(&f, calls, n, theirs, others);
+	put_on(&f.program, by);
 }
-
-#define ANSWER(error) (SECCOMP_RET_ERRNO | (error))
 
 /* What the rest of this program needs, and not one more. */
 static const int needed[] = { SYS_read, SYS_write, SYS_exit, SYS_exit_group,
