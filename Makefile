@@ -1,6 +1,6 @@
 # pprofc. `make help` lists the targets; everything made lands in build/.
 #
-# User variables: CC CFLAGS LDFLAGS DESTDIR PREFIX LIBDIR V=1 WERROR=1
+# User variables: CC CFLAGS LDFLAGS DESTDIR PREFIX LIBDIR LIBEXECDIR V=1 WERROR=1
 #   DEPS=shared  link the distribution's shared libunwind, zlib, protobuf-c
 #                (see "limits" in README.md before you ship such a build)
 #   SAN=LIST     sanitizers for the unit tests, e.g. SAN=address,undefined
@@ -18,6 +18,7 @@ ARCH := $(or $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1),$(shell \
 PKG_CONFIG ?= pkg-config
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+LIBEXECDIR ?= $(PREFIX)/libexec/pprofc
 MANDIR ?= $(PREFIX)/share/man
 CFLAGS ?= -O2 -g
 DEPS ?= static
@@ -34,6 +35,7 @@ see_proto := proto $(see_core/base)
 see_core/report := core/report proto $(see_core/capture)
 see_core/control := core/control $(see_core/report)
 see_core/offline := core/offline core/control core/report $(see_core/store)
+see_core/symbolize := core/symbolize proto core/base
 see_preload := preload $(see_core/control)
 see_tests/unit := tests/unit $(see_preload) $B/gen
 
@@ -53,7 +55,9 @@ CODE := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 HOOKED := malloc calloc realloc reallocarray free memalign aligned_alloc \
 	posix_memalign valloc pvalloc
 extra_preload := $(HOOKED:%=-fno-builtin-%)
-extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"'
+extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"' \
+	-DPPROFC_LIBEXECDIR='"$(LIBEXECDIR)"'
+extra_core/symbolize = $(shell $(PKG_CONFIG) --cflags libdw)
 extra_proto = -I$B/gen $(shell $(PKG_CONFIG) --cflags libprotobuf-c)
 extra_core/capture = -idirafter $B/deps/include
 extra_tests/unit := -DPP_NO_CONTEXT_CHECK -DPPROFC_BUILD='"$B"'
@@ -66,6 +70,7 @@ src = $(sort $(wildcard $(1:%=%/*.c)))
 LIB_SRC := $(call src,$(LIB_DIRS))
 PRE_SRC := $(call src,preload)
 OFF_SRC := $(call src,core/offline)
+SYM_SRC := $(call src,core/symbolize)
 PROTO := $(sort $(wildcard proto/*.proto))
 GEN_C := $(PROTO:proto/%.proto=$B/gen/%.pb-c.c)
 GEN_O := $(GEN_C:.c=.o)
@@ -88,7 +93,7 @@ endif
 # --- Targets ----------------------------------------------------------------
 TEST_GOALS := check check-long demo bench lint
 .PHONY: all check check-long demo bench lint install clean help repro tests
-all: $B/libpprofc.so $B/pprofc $B/pprofc.pc ## build the library and the command
+all: $B/libpprofc.so $B/pprofc $B/pprofc-symbolize $B/pprofc.pc ## build the library and the command
 tests: all $(UNIT) $(PROGS) ## build what `check` runs
 
 # A goal that has to work in a fresh clone installs what is missing; the plain
@@ -116,9 +121,10 @@ $B/gen/%.o: $B/gen/%.c Makefile
 	$(call say,CC)
 	$Q$(CC) $(call flags,proto) -DNDEBUG $(CFLAGS) -c -o $@ $<
 
-# The installed command looks for the library in LIBDIR: remember which.
+# The installed command looks in LIBDIR and LIBEXECDIR: remember which.
 $B/.libdir: FORCE
-	$Qmkdir -p $B && echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
+	$Qmkdir -p $B && echo '$(LIBDIR) $(LIBEXECDIR)' | cmp -s - $@ || \
+		echo '$(LIBDIR) $(LIBEXECDIR)' >$@
 $(call obj,$(OFF_SRC)): $B/.libdir
 .PHONY: FORCE
 
@@ -147,6 +153,11 @@ $B/pprofc: $(call obj,$(OFF_SRC)) $B/core.a $(UNWIND)
 	$(call say,LINK)
 	$Q$(CC) -o $@ $(filter %.o %.a,$(filter-out $(UNWIND),$^)) $(BASE) \
 		$(CFLAGS) $(LDFLAGS) $(LIBS)
+
+$B/pprofc-symbolize: $(call obj,$(SYM_SRC)) $B/core.a
+	$(call say,LINK)
+	$Q$(CC) -o $@ $^ $(BASE) $(CFLAGS) $(LDFLAGS) \
+		$(shell $(PKG_CONFIG) --libs libdw libelf zlib) -l:libiberty.a
 
 $B/pprofc.pc: Makefile $B/.libdir
 	$Qprintf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' \
@@ -177,7 +188,8 @@ check: tests ## build and run every test (minutes; installs what is missing)
 check-long: tests ## the same with the long versions of the tests
 	$QPPROFC_TEST_LONG=1 scripts/run-tests $B
 # One C file: clang's warnings with the context check of pp.h, clang-tidy.
-LINT := $(patsubst %.c,$B/lint/%.ok,$(LIB_SRC) $(PRE_SRC) $(OFF_SRC))
+LINT := $(patsubst %.c,$B/lint/%.ok,$(LIB_SRC) $(PRE_SRC) $(OFF_SRC) \
+	$(SYM_SRC))
 $B/lint/%.ok: %.c .clang-tidy Makefile $(wildcard */*.h */*/*.h) \
 		| $(READY) $(GEN_C) $(UNWIND)
 	$(call say,LINT)
@@ -193,12 +205,13 @@ demo: all ## build, profile a real program, show it with go tool pprof
 	$Qscripts/demo $B
 bench: tests ## overhead beside jemalloc, tcmalloc, gperftools, heaptrack
 	$Qpython3 tests/bench/run.py $B
-install: all ## into DESTDIR, PREFIX, LIBDIR
+install: all ## into DESTDIR, PREFIX, LIBDIR, LIBEXECDIR
 	install -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(PREFIX)/bin \
-		$(PREFIX)/include $(MANDIR)/man1 $(MANDIR)/man7)
+		$(LIBEXECDIR) $(PREFIX)/include $(MANDIR)/man1 $(MANDIR)/man7)
 	install -m 755 $B/libpprofc.so $(DESTDIR)$(LIBDIR)/
 	install -m 644 $B/pprofc.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	install -m 755 $B/pprofc $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $B/pprofc-symbolize $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 preload/pprofc.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7/

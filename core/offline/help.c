@@ -55,10 +55,13 @@ void help_pprofc(FILE *to)
 {
 	(void)fprintf(to,
 		"Usage: pprofc run [OPTION]... [--] CMD [ARG]...\n"
+		"       pprofc symbolize [OPTION]... FILE...\n"
 		"       pprofc --help | --version | --variables\n"
 		"\n"
-		"Run a program and write CPU and heap profiles of it for\n"
+		"run: run a program and write CPU and heap profiles of it for\n"
 		"`go tool pprof`. `pprofc run --help` lists the options.\n"
+		"symbolize: put source lines and inlined functions into"
+		" profiles.\n`pprofc symbolize --help` lists the options.\n"
 		"\n"
 		"The same without this command:\n"
 		"    LD_PRELOAD=libpprofc.so PPROFC_PROFILES=cpu CMD...\n"

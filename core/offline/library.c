@@ -6,33 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "library.h"
+#include "place.h"
 #include "say.h"
 
 #define LIBRARY "libpprofc.so"
-
-static bool try_path(char ret_path[PATH_MAX], const char *dir, const char *name)
-{
-	char joined[PATH_MAX];
-	int n = snprintf(joined, sizeof(joined), "%s%s", dir, name);
-
-	return n > 0 && (size_t)n < sizeof(joined) &&
-	       access(joined, R_OK) == 0 && realpath(joined, ret_path);
-}
-
-/* The directory of this program with its slash; "" if unknown. */
-static void own_directory(char dir[PATH_MAX])
-{
-	ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
-	char *slash;
-
-	dir[n > 0 ? n : 0] = '\0';
-	slash = strrchr(dir, '/');
-	if (slash)
-		slash[1] = '\0';
-}
 
 bool library_find(char ret_path[PATH_MAX])
 {
@@ -40,17 +19,17 @@ bool library_find(char ret_path[PATH_MAX])
 	char dir[PATH_MAX];
 
 	if (named && *named) {
-		if (try_path(ret_path, named, ""))
+		if (place_try(ret_path, named, ""))
 			return true;
 		say("PPROFC_LIBRARY=%s: cannot read it", named);
 		return false;
 	}
-	own_directory(dir);
-	if (*dir && try_path(ret_path, dir, LIBRARY))
+	place_of_program(dir);
+	if (*dir && place_try(ret_path, dir, LIBRARY))
 		return true;
-	if (try_path(ret_path, PPROFC_LIBDIR, "/" LIBRARY))
+	if (place_try(ret_path, PPROFC_LIBDIR, "/" LIBRARY))
 		return true;
-	if (*dir && try_path(ret_path, dir, "../lib/" LIBRARY))
+	if (*dir && place_try(ret_path, dir, "../lib/" LIBRARY))
 		return true;
 	say("cannot find %s: neither beside %s nor in %s; set PPROFC_LIBRARY "
 	    "to its path",

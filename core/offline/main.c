@@ -11,6 +11,7 @@
 #include "help.h"
 #include "run.h"
 #include "say.h"
+#include "symbolizer.h"
 
 static bool is_option(const char *arg, const char *name, const char *letter)
 {
@@ -25,6 +26,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(what, "run") == 0)
 		return run_main(argc - 1, argv + 1);
+	if (strcmp(what, "symbolize") == 0)
+		return symbolizer_main(argv + 1);
 	if (is_option(what, "--help", "-h"))
 		help_pprofc(stdout);
 	else if (is_option(what, "--version", "-V"))
@@ -34,8 +37,9 @@ int main(int argc, char **argv)
 	else {
 		if (*what)
 			say("there is no command %s", what);
-		say("usage: pprofc run [OPTION]... [--] CMD [ARG]...; `pprofc "
-		    "--help` tells more");
+		say("usage: pprofc run [OPTION]... [--] CMD [ARG]..., or "
+		    "pprofc symbolize [OPTION]... FILE...; `pprofc --help` "
+		    "tells more");
 		return EXIT_PPROFC;
 	}
 	return 0;

@@ -1,0 +1,14 @@
+/*
+ * symbolizer.h - `pprofc symbolize`: a program of its own, pprofc-symbolize,
+ * since it is linked with elfutils and pprofc with nothing.
+ */
+#ifndef SYMBOLIZER_H
+#define SYMBOLIZER_H
+
+#include "pp.h"
+
+/* Become it. argv[0] is "symbolize". Returns an exit status if that fails,
+ * after saying why. */
+int symbolizer_main(char **argv);
+
+#endif

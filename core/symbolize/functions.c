@@ -1,0 +1,156 @@
+/*
+ * functions.c - see functions.h.
+ */
+#include "pp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "functions.h"
+
+static uint64_t hash_bytes(const uint8_t *s, size_t len)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ s[i]) * 0x100000001b3u;
+	return pp_mix(h);
+}
+
+static uint64_t hash_function(const struct pprof_function *f)
+{
+	uint64_t h = pp_mix((uint64_t)f->name << 32 | f->system_name);
+
+	return pp_mix(pp_mix(h ^ f->filename) ^ (uint64_t)f->start_line);
+}
+
+int functions_init(struct functions *f, struct pprof *p, enum names_style style)
+{
+	*f = (struct functions){ .p = p, .style = style };
+	arena_init(&f->arena);
+	for (size_t i = 0; i < p->string_count; i++) {
+		const struct slice *s = &p->strings[i];
+
+		if (!ids_add(&f->strings, hash_bytes(s->data, s->len),
+			    (uint32_t)i))
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < p->function_count; i++) {
+		if (!ids_add(&f->functions, hash_function(&p->functions[i]),
+			    (uint32_t)i))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void functions_free(struct functions *f)
+{
+	ids_free(&f->strings);
+	ids_free(&f->functions);
+	ids_free(&f->readable);
+	arena_free(&f->arena);
+}
+
+uint32_t functions_string(struct functions *f, const char *text, size_t len)
+{
+	uint64_t key = hash_bytes((const uint8_t *)text, len);
+	size_t cursor = 0;
+	uint32_t i;
+	uint8_t *copy;
+
+	if (!len)
+		return 0;
+	while ((i = ids_find(&f->strings, key, &cursor)) != IDS_NONE) {
+		const struct slice *s = &f->p->strings[i];
+
+		if (s->len == len && memcmp(s->data, text, len) == 0)
+			return i;
+	}
+	copy = arena_alloc(&f->arena, len);
+	if (!copy)
+		return 0;
+	memcpy(copy, text, len);
+	i = pprof_add_string(f->p, (struct slice){ copy, len });
+	return i && ids_add(&f->strings, key, i) ? i : 0;
+}
+
+static uint32_t string_z(struct functions *f, const char *text)
+{
+	return text ? functions_string(f, text, strlen(text)) : 0;
+}
+
+/* A name to read for a string of the profile; itself if it is one. */
+static uint32_t readable(struct functions *f, uint32_t system_name)
+{
+	const struct slice *s = &f->p->strings[system_name];
+	uint32_t found = ids_get(&f->readable, system_name);
+	char *mangled, *text;
+
+	if (found != IDS_NONE)
+		return found;
+	mangled = strndup((const char *)s->data, s->len);
+	text = mangled ? names_readable(mangled, f->style) : NULL;
+	found = text ? string_z(f, text) : 0;
+	free(text);
+	free(mangled);
+	if (!found)
+		found = system_name;
+	(void)ids_add(&f->readable, system_name, found); /* only speed */
+	return found;
+}
+
+static bool is_equal(
+	const struct pprof_function *a, const struct pprof_function *b)
+{
+	return a->name == b->name && a->system_name == b->system_name &&
+	       a->filename == b->filename && a->start_line == b->start_line;
+}
+
+static long intern(struct functions *f, const struct pprof_function *want)
+{
+	uint64_t key = hash_function(want);
+	size_t cursor = 0;
+	uint32_t i;
+	long made;
+
+	while ((i = ids_find(&f->functions, key, &cursor)) != IDS_NONE) {
+		if (is_equal(&f->p->functions[i], want))
+			return i;
+	}
+	made = pprof_add_function(f->p, want);
+	if (made >= 0 && !ids_add(&f->functions, key, (uint32_t)made))
+		return -ENOMEM;
+	return made;
+}
+
+long functions_add(struct functions *f, const struct function_name *name)
+{
+	struct pprof_function want = { .changed = true,
+		.system_name = string_z(f, name->system_name),
+		.filename = string_z(f, name->file),
+		.start_line = name->start_line };
+
+	if (!want.system_name)
+		want.system_name = string_z(f, name->name);
+	want.name = readable(f, want.system_name);
+	if (want.name == want.system_name && name->name &&
+		f->style != NAMES_NONE)
+		want.name = string_z(f, name->name);
+	return want.name ? intern(f, &want) : -ENOMEM;
+}
+
+void functions_make_readable(struct functions *f)
+{
+	if (f->style == NAMES_NONE)
+		return;
+	for (size_t i = 0; i < f->p->function_read; i++) {
+		struct pprof_function *fn = &f->p->functions[i];
+		uint32_t name = fn->name;
+
+		if (fn->name == fn->system_name)
+			name = readable(f, fn->system_name);
+		fn->changed |= name != fn->name;
+		fn->name = name;
+	}
+}

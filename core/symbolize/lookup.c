@@ -1,0 +1,205 @@
+/*
+ * lookup.c - see lookup.h.
+ *
+ * .debug_aranges would say which unit an address is in, but compilers other
+ * than gcc leave it out, so that a file linked of both has half of it. The
+ * ranges in each unit's first entry are always there.
+ */
+#include "pp.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lookup.h"
+
+/* The first place at or after the address. */
+static size_t first_at(
+	const struct lookup_place *places, size_t n, uint64_t address)
+{
+	size_t from = 0;
+
+	while (n > 0) {
+		size_t half = n / 2;
+
+		if (places[from + half].address < address) {
+			from += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return from;
+}
+
+/* Functions the linker dropped leave ranges near 0 that may reach into real
+ * code: the smaller range is right. */
+static void claim(struct lookup_place *places, size_t n, Dwarf_Off unit,
+	uint64_t start, uint64_t end)
+{
+	for (size_t i = first_at(places, n, start);
+		i < n && places[i].address < end; i++) {
+		if (places[i].has_unit && places[i].unit_size <= end - start)
+			continue;
+		places[i].has_unit = true;
+		places[i].unit = unit;
+		places[i].unit_size = end - start;
+	}
+}
+
+static void find_units(Dwarf *dw, struct lookup_place *places, size_t n)
+{
+	Dwarf_CU *cu = NULL;
+	Dwarf_Die die;
+	uint8_t type;
+
+	while (dwarf_get_units(dw, cu, &cu, NULL, &type, &die, NULL) == 0) {
+		Dwarf_Addr base, start, end;
+		ptrdiff_t at = 0;
+
+		if (type == DW_UT_type || type == DW_UT_split_type)
+			continue;
+		while ((at = dwarf_ranges(&die, at, &base, &start, &end)) > 0)
+			claim(places, n, dwarf_dieoffset(&die), start, end);
+	}
+}
+
+static int by_unit(const void *a, const void *b)
+{
+	const struct lookup_place *x = a, *y = b;
+
+	if (x->has_unit != y->has_unit)
+		return x->has_unit ? -1 : 1;
+	if (x->unit != y->unit)
+		return x->unit < y->unit ? -1 : 1;
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct lookup_unit *u)
+{
+	Dwarf_Die die, split;
+	uint8_t type;
+
+	*u = (struct lookup_unit){ 0 };
+	if (!dwarf_offdie(dw, offset, &die))
+		return false;
+	u->root = die;
+	if (dwarf_cu_info(
+		    die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
+		type == DW_UT_skeleton && split.addr)
+		u->root = split;
+	if (dwarf_getsrclines(&die, &u->lines, &u->line_count) != 0)
+		u->line_count = 0;
+	if (dwarf_getsrcfiles(&u->root, &u->files, &u->file_count) != 0)
+		u->file_count = 0;
+	return true;
+}
+
+/* The row of the line table an address belongs to. */
+static Dwarf_Line *find_line(const struct lookup_unit *u, uint64_t address)
+{
+	size_t from = 0, n = u->line_count;
+	Dwarf_Line *line = NULL;
+	Dwarf_Addr at;
+	bool end;
+
+	/* The last row that does not start behind the address. */
+	while (n > 0) {
+		Dwarf_Line *l = dwarf_onesrcline(u->lines, from + n / 2);
+
+		if (dwarf_lineaddr(l, &at) == 0 && at <= address) {
+			line = l;
+			from += n / 2 + 1;
+			n -= n / 2 + 1;
+		} else {
+			n /= 2;
+		}
+	}
+	if (!line || dwarf_lineendsequence(line, &end) != 0 || end)
+		return NULL;
+	return line;
+}
+
+static int64_t number(Dwarf_Die *die, unsigned name)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word value;
+
+	if (dwarf_formudata(dwarf_attr(die, name, &attr), &value) != 0 ||
+		value > INT64_MAX)
+		return 0;
+	return (int64_t)value;
+}
+
+/* Where an inlined function was called. */
+static void set_call(
+	const struct lookup_unit *u, Dwarf_Die *inlined, struct lookup_frame *f)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word file;
+
+	f->line = number(inlined, DW_AT_call_line);
+	f->file = NULL;
+	if (dwarf_formudata(
+		    dwarf_attr(inlined, DW_AT_call_file, &attr), &file) == 0 &&
+		file < u->file_count)
+		f->file = dwarf_filesrc(u->files, file, NULL, NULL);
+}
+
+static size_t make_frames(const struct lookup_unit *u, uint64_t address,
+	struct lookup_frame *frames)
+{
+	Dwarf_Die chain[LOOKUP_DEPTH];
+	size_t n = scopes_find(&u->root, address, chain);
+	Dwarf_Line *line = find_line(u, address);
+	int lineno = 0;
+
+	frames[0] = (struct lookup_frame){ .line = 0 };
+	if (line) {
+		frames[0].file = dwarf_linesrc(line, NULL, NULL);
+		if (dwarf_lineno(line, &lineno) == 0)
+			frames[0].line = lineno;
+	}
+	for (size_t i = 0; i < n; i++) {
+		frames[i].function = chain[n - 1 - i];
+		if (i + 1 < n)
+			set_call(u, &chain[n - 1 - i], &frames[i + 1]);
+	}
+	return n || line ? PP_MAX(n, (size_t)1) : 0;
+}
+
+static int visit_unit(Dwarf *dw, const struct lookup_place *places, size_t n,
+	lookup_visit_fn *visit, void *arg)
+{
+	struct lookup_frame frames[LOOKUP_DEPTH];
+	struct lookup_unit u;
+	int err = 0;
+
+	if (!open_unit(dw, places[0].unit, &u))
+		return 0;
+	for (size_t i = 0; i < n && !err; i++) {
+		size_t count = make_frames(&u, places[i].address, frames);
+
+		if (count)
+			err = visit(arg, places[i].user, frames, count);
+	}
+	return err;
+}
+
+int lookup(Dwarf *dw, struct lookup_place *places, size_t n,
+	lookup_visit_fn *visit, void *arg)
+{
+	size_t from = 0, to;
+	int err = 0;
+
+	find_units(dw, places, n);
+	qsort(places, n, sizeof(*places), by_unit);
+	for (; from < n && places[from].has_unit && !err; from = to) {
+		for (to = from + 1; to < n && places[to].has_unit; to++) {
+			if (places[to].unit != places[from].unit)
+				break;
+		}
+		err = visit_unit(dw, places + from, to - from, visit, arg);
+	}
+	return err;
+}

@@ -1,0 +1,53 @@
+/*
+ * lookup.h - from addresses to functions, files and lines by DWARF.
+ *
+ * Only units that contain an address are read beyond their first entry.
+ * Context: PP_NORMAL.
+ */
+#ifndef LOOKUP_H
+#define LOOKUP_H
+
+#include <elfutils/libdw.h>
+
+#include "pp.h"
+
+struct lookup_place {
+	uint64_t address; /* as in the file */
+	uint32_t user;	  /* the caller's */
+	bool has_unit;
+	Dwarf_Off unit; /* its unit's first entry, once known */
+	uint64_t unit_size;
+};
+
+/* One function of an inline chain, and where in it. */
+struct lookup_frame {
+	Dwarf_Die function; /* addr NULL: not known */
+	const char *file;   /* NULL: not known; valid during the visit */
+	int64_t line;	    /* 0: the compiler names none */
+};
+
+#define LOOKUP_DEPTH 256u /* frames of one address */
+
+/* Innermost first; n >= 1. Anything but 0 ends the lookup. */
+typedef int lookup_visit_fn(
+	void *arg, uint32_t user, const struct lookup_frame *frames, size_t n);
+
+/* Visits those of the places, sorted by address, that something is known of.
+ * Reorders them. 0, -ENOMEM, or what the visitor returned. */
+int lookup(Dwarf *dw, struct lookup_place *places, size_t n,
+	lookup_visit_fn *visit, void *arg);
+
+/* One unit: the places that are in it. */
+struct lookup_unit {
+	Dwarf_Die root; /* of a split unit the part with the functions */
+	Dwarf_Lines *lines;
+	size_t line_count;
+	Dwarf_Files *files;
+	size_t file_count;
+};
+
+/* The entries around an address, outermost function first; their number. */
+size_t scopes_find(const Dwarf_Die *root, uint64_t address,
+	Dwarf_Die ret_chain[LOOKUP_DEPTH]);
+
+#endif
