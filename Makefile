@@ -38,6 +38,7 @@ see_core/offline := core/offline core/control core/report $(see_core/store)
 see_core/symbolize := core/symbolize proto core/base
 see_preload := preload $(see_core/control)
 see_tests/unit := tests/unit $(see_preload) $B/gen
+see_tests/fuzz := tests/fuzz core/offline $(see_core/control)
 
 # --- Flags ------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -76,6 +77,8 @@ GEN_C := $(PROTO:proto/%.proto=$B/gen/%.pb-c.c)
 GEN_O := $(GEN_C:.c=.o)
 obj = $(patsubst %.c,$B/obj/%.o,$(1))
 UNIT := $(patsubst tests/%.c,$B/%,$(call src,tests/unit))
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$B/fuzz/%,$(wildcard \
+	tests/fuzz/fuzz_*.c))
 PROG_SRC := $(sort $(wildcard $(addprefix tests/targets/,*.c *.cc) \
 	$(addprefix tests/hostile/,*.c *.cc)))
 
@@ -91,10 +94,10 @@ UNWIND := $B/deps/lib/libunwind-$(ARCH).a $B/deps/lib/libunwind.a
 endif
 
 # --- Targets ----------------------------------------------------------------
-TEST_GOALS := check check-long demo bench lint
-.PHONY: all check check-long demo bench lint install clean help repro tests
+TEST_GOALS := check check-long demo bench lint fuzz
+.PHONY: all check check-long demo bench lint fuzz install clean help repro tests
 all: $B/libpprofc.so $B/pprofc $B/pprofc-symbolize $B/pprofc.pc ## build the library and the command
-tests: all $(UNIT) $(PROGS) ## build what `check` runs
+tests: all $(UNIT) $(FUZZ) $(PROGS) ## build what `check` runs
 
 # A goal that has to work in a fresh clone installs what is missing; the plain
 # build only names it.
@@ -174,6 +177,36 @@ $B/unit/%: $B/obj/tests/unit/%.o $B/core.a $(UNWIND)
 	$Qmkdir -p $(@D) && $(CC) -o $@ $< $B/core.a $(BASE) $(CFLAGS) \
 		$(LDFLAGS) $(call build_flags,tests/unit/$*.c) $(LIBS)
 
+# Fuzz targets: with a main that replays saved inputs and, all of it compiled
+# by clang, with a fuzzer. What a target's own objects define replaces that of
+# the archive.
+fuzz_obj = $(addprefix $(1)/obj/tests/fuzz/,fuzz_$(2).o fuzz.o arena_malloc.o)
+FUZZ_SRC := $(LIB_SRC) $(filter-out %/main.c,$(OFF_SRC))
+FUZZING := -fsanitize=address,undefined -fno-sanitize-recover=all
+.SECONDEXPANSION:
+$B/fuzz/.a: $(call obj,$(FUZZ_SRC)) $(GEN_O)
+	$Qmkdir -p $(@D) && rm -f $@ && $(AR) rcs --thin $@ $^
+
+$(FUZZ): $B/fuzz/%: $$(call fuzz_obj,$B,$$*) $B/obj/tests/fuzz/replay.o \
+		$B/fuzz/.a $(UNWIND)
+	$(call say,LINK)
+	$Q$(CC) -o $@ $(filter-out $(UNWIND),$^) $(BASE) $(CFLAGS) $(LDFLAGS) \
+		$(LIBS)
+
+$B/fuzzing/obj/%.o: %.c Makefile | $(READY) $(GEN_C)
+	$(call say,CC)
+	$Qmkdir -p $(@D) && clang $(call flags,$(call dir_of,$<)) \
+		-fsanitize=fuzzer-no-link $(FUZZING) -g -O1 -MD -MP -c -o $@ $<
+
+$B/fuzzing/.a: $(FUZZ_SRC:%.c=$B/fuzzing/obj/%.o) $(GEN_O)
+	$Qrm -f $@ && $(AR) rcs --thin $@ $^
+
+$(FUZZ:$B/fuzz/%=$B/fuzzing/%): $B/fuzzing/%: \
+		$$(call fuzz_obj,$B/fuzzing,$$*) $B/fuzzing/.a $(UNWIND)
+	$(call say,LINK)
+	$Qclang -o $@ $(filter-out $(UNWIND),$^) -fsanitize=fuzzer $(FUZZING) \
+		-g $(LIBS)
+
 define program
 $(1): $(2) $(wildcard $(dir $(2))*.h) Makefile | $(READY)
 	$$(call say,PROGRAM)
@@ -187,6 +220,8 @@ check: tests ## build and run every test (minutes; installs what is missing)
 	$Qscripts/run-tests $B
 check-long: tests ## the same with the long versions of the tests
 	$QPPROFC_TEST_LONG=1 scripts/run-tests $B
+fuzz: $(FUZZ:$B/fuzz/%=$B/fuzzing/%) ## fuzz each reader for FUZZ_SECONDS (60)
+	$Qscripts/fuzz $B
 # One C file: clang's warnings with the context check of pp.h, clang-tidy.
 LINT := $(patsubst %.c,$B/lint/%.ok,$(LIB_SRC) $(PRE_SRC) $(OFF_SRC) \
 	$(SYM_SRC))
@@ -225,4 +260,4 @@ help: ## this text
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' \
 		$(MAKEFILE_LIST)
 
--include $(shell find $B/obj -name '*.d' 2>/dev/null)
+-include $(shell find $B/obj $B/fuzzing/obj -name '*.d' 2>/dev/null)

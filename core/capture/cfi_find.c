@@ -175,5 +175,6 @@ int cfi_find(
 	f->program = c;
 	if (c.bad)
 		return CFI_DAMAGED;
-	return pc - f->start < size ? CFI_FOUND : CFI_NO_FUNCTION;
+	return pc >= f->start && pc - f->start < size ? CFI_FOUND
+						      : CFI_NO_FUNCTION;
 }

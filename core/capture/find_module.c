@@ -139,9 +139,11 @@ void find_cfi_source(const struct object *o, struct cfi_source *ret)
 {
 	const ElfW(Phdr) *p = object_phdr(o, PT_GNU_EH_FRAME);
 
-	*ret = (struct cfi_source){ .lo = o->lo, .hi = o->hi };
-	if (p)
-		ret->eh_frame_hdr = o->bias + p->p_vaddr;
+	*ret = (struct cfi_source){ 0 };
+	if (!p)
+		return;
+	ret->eh_frame_hdr = ret->lo = ret->hi = o->bias + p->p_vaddr;
+	object_readable(o, &ret->lo, &ret->hi);
 }
 
 /* The path the kernel has for this segment: absolute also when the object was

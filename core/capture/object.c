@@ -44,6 +44,37 @@ const ElfW(Phdr) * object_phdr(const struct object *o, uint32_t type)
 	return NULL;
 }
 
+/* The segment's pages, if it can be read. */
+static bool readable_pages(const struct object *o, const ElfW(Phdr) * p,
+	uint64_t *ret_lo, uint64_t *ret_hi)
+{
+	uint64_t start = o->bias + p->p_vaddr;
+
+	*ret_lo = start & ~(uint64_t)(PP_PAGE - 1);
+	*ret_hi = pp_round_up(start + p->p_memsz, PP_PAGE);
+	return p->p_type == PT_LOAD && (p->p_flags & PF_R) && *ret_lo < *ret_hi;
+}
+
+void object_readable(const struct object *o, uint64_t *lo, uint64_t *hi)
+{
+	uint64_t from, to;
+	bool more;
+
+	do {
+		more = false;
+		for (unsigned i = 0; i < o->phnum; i++) {
+			if (!readable_pages(o, &o->phdr[i], &from, &to) ||
+				from > *hi || to < *lo ||
+				(*lo == *hi && to == *lo) ||
+				(from >= *lo && to <= *hi))
+				continue;
+			*lo = PP_MIN(*lo, from);
+			*hi = PP_MAX(*hi, to);
+			more = true;
+		}
+	} while (more);
+}
+
 /* The build id among the notes in [p, end), each padded to `align`. */
 static unsigned scan_notes(
 	const uint8_t *p, const uint8_t *end, size_t align, const uint8_t **ret)
@@ -69,11 +100,13 @@ unsigned object_build_id(const struct object *o, const uint8_t **ret)
 {
 	for (unsigned i = 0; i < o->phnum; i++) {
 		const ElfW(Phdr) *p = &o->phdr[i];
-		uint64_t start = o->bias + p->p_vaddr;
+		uint64_t start = o->bias + p->p_vaddr, lo = start, hi = start;
 		unsigned n;
 
-		if (p->p_type != PT_NOTE || start % 4 != 0 || start < o->lo ||
-			start > o->hi || p->p_memsz > o->hi - start)
+		if (p->p_type != PT_NOTE || start % 4 != 0)
+			continue;
+		object_readable(o, &lo, &hi);
+		if (p->p_memsz > hi - start)
 			continue;
 		n = scan_notes((const uint8_t *)start,
 			(const uint8_t *)(start + p->p_memsz),

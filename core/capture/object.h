@@ -19,6 +19,11 @@ void object_bounds(struct object *o) PP_ANY;
 /* The first program header of this type, or NULL. */
 const ElfW(Phdr) * object_phdr(const struct object *o, uint32_t type) PP_ANY;
 
+/* Widen [*lo, *hi), which may be empty at first (*lo = *hi = an address), to
+ * what is certainly mapped and readable around it: whole segments that touch,
+ * holes between segments left out. It stays empty if no segment has it. */
+void object_readable(const struct object *o, uint64_t *lo, uint64_t *hi) PP_ANY;
+
 /* The GNU build id in the notes; 0 bytes if there is none. */
 unsigned object_build_id(const struct object *o, const uint8_t **ret) PP_ANY;
 

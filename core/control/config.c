@@ -52,12 +52,13 @@ static void show(char *buf, size_t size, const char *value)
 static void complain(struct complaints *to, const struct config_variable *v,
 	const char *value, const struct config_why *why, bool fall_back)
 {
-	char sentence[512], shown[81];
+	char sentence[512], shown[81], because[sizeof(why->text)];
 
 	show(shown, sizeof(shown), value);
+	show(because, sizeof(because), why->text); /* it may quote the value */
 	(void)fmt(sentence, sizeof(sentence),
 		"%s=%s is not accepted%s%s; give %s%s%s%s", v->name, shown,
-		why->text[0] ? ": " : "", why->text, v->accepted,
+		because[0] ? ": " : "", because, v->accepted,
 		fall_back ? " (using the default, " : "",
 		fall_back ? v->fallback : "", fall_back ? ")" : "");
 	to->any = true;

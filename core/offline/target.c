@@ -158,13 +158,26 @@ static bool script_interpreter(char *head, size_t n, char path[PATH_MAX])
 	return *start != '\0';
 }
 
+/* A #! line may name anything: a FIFO must not be waited for. -1: no regular
+ * file. */
+static int open_program(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
 static bool look_at(char path[PATH_MAX], int depth, char *ret_why, size_t size)
 {
 	union {
 		ElfW(Ehdr) elf;
 		char text[256 + 1];
 	} head;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_program(path);
 	ssize_t n = fd < 0 ? 0 : pread(fd, &head, sizeof(head.text) - 1, 0);
 	bool out_of_reach = false;
 

@@ -511,6 +511,17 @@ def foreign_programs_are_named():
 
 
 @case
+def a_fifo_as_interpreter_is_not_waited_for():
+    with lib.Directory() as scratch:
+        os.mkfifo(scratch / "fifo", 0o755)
+        script = scratch / "script"
+        script.write_text(f"#!{scratch}/fifo\n")
+        script.chmod(0o755)
+        done = pprofc("run", script)
+        expect_equal(done.returncode, 126, "status")
+
+
+@case
 def programs_with_more_rights_are_named():
     with lib.Directory() as scratch:
         program = scratch / "rights"
