@@ -56,8 +56,8 @@ CODE := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 HOOKED := malloc calloc realloc reallocarray free memalign aligned_alloc \
 	posix_memalign valloc pvalloc
 extra_preload := $(HOOKED:%=-fno-builtin-%)
-extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"' \
-	-DPPROFC_LIBEXECDIR='"$(LIBEXECDIR)"'
+extra_core/control := -DPPROFC_LIBEXECDIR='"$(LIBEXECDIR)"'
+extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"' $(extra_core/control)
 extra_core/symbolize = $(shell $(PKG_CONFIG) --cflags libdw)
 extra_proto = -I$B/gen $(shell $(PKG_CONFIG) --cflags libprotobuf-c)
 extra_core/capture = -idirafter $B/deps/include
@@ -128,7 +128,7 @@ $B/gen/%.o: $B/gen/%.c Makefile
 $B/.libdir: FORCE
 	$Qmkdir -p $B && echo '$(LIBDIR) $(LIBEXECDIR)' | cmp -s - $@ || \
 		echo '$(LIBDIR) $(LIBEXECDIR)' >$@
-$(call obj,$(OFF_SRC)): $B/.libdir
+$(call obj,$(OFF_SRC) core/control/symbolizer_find.c): $B/.libdir
 .PHONY: FORCE
 
 $(UNWIND) &: scripts/build-libunwind | $(READY)

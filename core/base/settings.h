@@ -29,7 +29,7 @@ extern const char *const profile_kind_names[PROFILE_KINDS]
 
 enum session_place { SESSION_AUTO, SESSION_ANONYMOUS, SESSION_DIR };
 enum log_place { LOG_NONE, LOG_STDERR, LOG_FILE };
-enum symbols_mode { SYMBOLS_NAMES, SYMBOLS_NONE };
+enum symbols_mode { SYMBOLS_NAMES, SYMBOLS_NONE, SYMBOLS_LINES };
 enum unwinder_choice { UNWINDER_OWN, UNWINDER_LIBUNWIND };
 
 #define SETTINGS_PATH_MAX 1024 /* longer paths are refused when read */
@@ -44,6 +44,7 @@ struct settings {
 	uint32_t keep;		   /* newest files kept per kind, 0 = all */
 	int32_t dump_signal;	   /* 0 = none */
 	int32_t toggle_signal;	   /* 0 = none */
+	uint32_t symbols_wait_s;   /* the end waits for source lines */
 	uint8_t dump_signal_named; /* set in the environment, not by default */
 	uint8_t tid;		   /* tid label on CPU samples */
 	uint8_t follow;		   /* leave LD_PRELOAD to exec'd programs */

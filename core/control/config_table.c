@@ -117,12 +117,22 @@ const struct config_variable config_table[] = {
 			"the in-use values; the log says how many." },
 	{ .name = "PPROFC_SYMBOLS",
 		.value = "WHAT",
-		.fallback = "names",
-		.accepted = "names or none",
-		WORDS("names", "none"),
+		.fallback = "lines",
+		.accepted = "lines, names or none",
+		WORDS("names", "none", "lines"),
 		FIELD(symbols),
-		.help = "names: put function names into the profiles. none: "
+		.help = "names: put function names into the profiles. lines: "
+			"source lines and inlined functions, too, which a "
+			"helper process adds to a finished profile. none: "
 			"addresses only." },
+	{ .name = "PPROFC_SYMBOLS_TIMEOUT",
+		.value = "SECONDS",
+		.fallback = "0",
+		COUNT(0, 3600),
+		FIELD(symbols_wait_s),
+		.help = "How long the end of a process waits for the source "
+			"lines of its profiles. 0: not at all; they come a "
+			"moment later." },
 	{ .name = "PPROFC_TID",
 		.value = "YESNO",
 		.fallback = "no",
@@ -177,7 +187,8 @@ const struct config_variable config_table[] = {
 };
 const size_t config_count = PP_ARRAY_LEN(config_table);
 
-_Static_assert(SYMBOLS_NAMES == 0 && SYMBOLS_NONE == 1, "order of words");
+_Static_assert(SYMBOLS_NAMES == 0 && SYMBOLS_NONE == 1 && SYMBOLS_LINES == 2,
+	"order of words");
 _Static_assert(SESSION_AUTO == 0 && SESSION_ANONYMOUS == 1, "order of words");
 _Static_assert(LOG_NONE == 0 && LOG_STDERR == 1, "order of words");
 _Static_assert(UNWINDER_OWN == 0 && UNWINDER_LIBUNWIND == 1, "order of words");

@@ -18,9 +18,9 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
-#include "directory.h"
 #include "helper.h"
 #include "own_stack.h"
+#include "own_table.h"
 #include "process.h"
 #include "sys.h"
 #include "thread_state.h"
@@ -28,10 +28,6 @@
 #include "unseen.h"
 
 #define CONTROL_BLOCK 4096u /* glibc's struct pthread and to spare */
-#ifndef SYS_close_range
-#define SYS_close_range 436 /* Linux 5.9 */
-#endif
-#define UNSHARE_TABLE (1u << 1) /* CLOSE_RANGE_UNSHARE */
 #define FLAGS                                                               \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
 		CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |        \
@@ -58,33 +54,11 @@ void helper_init(void)
 	tls_bytes = pp_round_up(PP_MAX(ours, libc) + PP_PAGE, PP_PAGE);
 }
 
-/* Before Linux 5.9. */
-static void close_copies(void)
-{
-	struct directory d;
-	const char *name;
-
-	if (directory_open(&d, "/proc/thread-self/fd") != 0)
-		return;
-	while ((name = directory_next(&d))) {
-		int fd = 0;
-
-		for (; *name >= '0' && *name <= '9'; name++)
-			fd = fd * 10 + (*name - '0');
-		if (!*name && fd > 2 && fd != d.file.fd)
-			(void)sys_close(fd);
-	}
-	directory_close(&d);
-}
-
 /* A policy may forbid all of it: then the table stays the host's. */
 static void take_own_table(void)
 {
-	if (sys_call3(SYS_close_range, 3, ~0u, UNSHARE_TABLE) != 0) {
-		if (sys_call1(SYS_unshare, CLONE_FILES) != 0)
-			return;
-		close_copies();
-	}
+	if (own_table_take(3) != 0)
+		return;
 	(void)sys_close(0);
 	(void)sys_close(1);
 	if (process.settings.log_place != LOG_STDERR)

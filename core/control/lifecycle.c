@@ -17,6 +17,7 @@
 #include "process.h"
 #include "reporter.h"
 #include "reports.h"
+#include "symbolizer.h"
 #include "sys.h"
 #include "thread_state.h"
 #include "threads.h"
@@ -258,6 +259,7 @@ uint32_t lifecycle_creds_begin(uint32_t user)
 		return 0;
 	reporter_hold();
 	flush_stop();
+	symbolizer_end_kept();
 	s = process_session_peek();
 	/* Who root becomes cannot remove root's file, and must not own it: it
 	 * stays mapped here. It goes without its name. */

@@ -10,6 +10,7 @@
 #include "own_stack.h"
 #include "process.h"
 #include "reports.h"
+#include "symbolizer.h"
 #include "sys.h"
 #include "timers.h"
 
@@ -18,6 +19,7 @@ static _Atomic bool process_goes_on;
 
 /* Names of the files of the last REPORT_EXIT set; "" = none. Under the lock. */
 static PP_BIG char exit_paths[PROFILE_KINDS][SETTINGS_PATH_MAX + 64];
+static PP_BIG char other_path[SETTINGS_PATH_MAX + 64];
 
 /* What has been said: an exec that fails ends a process more than once. */
 static PP_BIG uint64_t said[STAT_COUNT];
@@ -37,11 +39,12 @@ static void write_kind(
 		.live = set->live,
 		.own_process = true,
 	};
-	bool last = set->occasion == REPORT_EXIT;
+	char *path = set->occasion == REPORT_EXIT ? exit_paths[kind]
+						  : other_path;
 
 	/* Failures are logged there, and there is no one else to tell. */
-	(void)report_write(s, &request, last ? exit_paths[kind] : NULL,
-		last ? sizeof(exit_paths[kind]) : 0);
+	if (report_write(s, &request, path, sizeof(other_path)) == 0)
+		symbolizer_add(path);
 }
 
 static void say_losses(const struct session *s)
@@ -57,6 +60,13 @@ static void say_losses(const struct session *s)
 	}
 }
 
+static enum symbolizer_occasion what_follows(const struct set *set)
+{
+	if (set->occasion != REPORT_EXIT)
+		return SYMBOLIZER_GOES_ON;
+	return atomic_load(&process_goes_on) ? SYMBOLIZER_EXEC : SYMBOLIZER_END;
+}
+
 static void write_set(void *arg)
 {
 	const struct set *set = arg;
@@ -68,6 +78,7 @@ static void write_set(void *arg)
 		if (set->kinds & PROFILE_BIT(kind))
 			write_kind(s, set, (enum profile_kind)kind);
 	}
+	symbolizer_start(what_follows(set));
 	if (s && set->occasion == REPORT_EXIT)
 		say_losses(s);
 }
@@ -124,4 +135,5 @@ void reports_reset(void)
 		said[i] = 0;
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)
 		exit_paths[kind][0] = '\0';
+	symbolizer_reset();
 }

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "help.h"
 #include "library.h"
+#include "lines.h"
 #include "options.h"
 #include "run.h"
 #include "say.h"
@@ -73,10 +74,16 @@ static bool settle_paths(const struct settings *s)
 	       setenv("PPROFC_SESSION", s->session_dir, 1) == 0;
 }
 
-/* The environment the command will get, whatever comes from our own. */
-static bool settle_environment(bool quiet, int ret_signals[2]) PP_NORMAL;
+/* What is known of a run before its command starts. */
+struct plan {
+	int signals[2];
+	bool lines;
+};
 
-static bool settle_environment(bool quiet, int ret_signals[2])
+/* The environment the command will get, whatever comes from our own. */
+static bool settle_environment(bool quiet, struct plan *ret) PP_NORMAL;
+
+static bool settle_environment(bool quiet, struct plan *ret)
 {
 	static struct settings settings;
 	char library[PATH_MAX];
@@ -84,8 +91,9 @@ static bool settle_environment(bool quiet, int ret_signals[2])
 	if (!quiet)
 		say_unknown_variables();
 	config_resolve(&settings, say_bad, NULL);
-	ret_signals[0] = settings.dump_signal;
-	ret_signals[1] = settings.toggle_signal;
+	ret->signals[0] = settings.dump_signal;
+	ret->signals[1] = settings.toggle_signal;
+	ret->lines = settings.symbols == SYMBOLS_LINES;
 	if (!settle_paths(&settings)) {
 		say("no memory");
 		return false;
@@ -113,17 +121,48 @@ static void say_nothing_written(int wait_status, bool reason_is_known)
 		    "was sampled, or it did not load the library");
 }
 
-static void say_summary(
-	const struct status_file *status, int wait_status, bool out_of_reach)
+static void add_lines(const struct status_summary *s, bool quiet) PP_NORMAL;
+
+static void add_lines(const struct status_summary *s, bool quiet)
 {
-	struct status_counts counts = status_report(status);
+	unsigned count;
+	char **profiles = status_profiles(s, &count);
+
+	lines_add(profiles, count, quiet);
+	free(profiles);
+}
+
+static void say_summary(
+	struct status_summary *s, int wait_status, bool out_of_reach)
+{
+	struct status_counts counts = status_say(s);
 
 	if (counts.profiles == 0)
 		say_nothing_written(
 			wait_status, out_of_reach || counts.problems > 0);
 }
 
-static int run_command(const struct run_options *options, const int signals[2])
+/* When the command has ended. */
+static void conclude(const struct plan *plan, const struct status_file *status,
+	int wait_status, bool out_of_reach, bool quiet) PP_NORMAL;
+
+static void conclude(const struct plan *plan, const struct status_file *status,
+	int wait_status, bool out_of_reach, bool quiet)
+{
+	struct status_summary *s = status_read(status);
+
+	if (plan->lines)
+		add_lines(s, quiet);
+	if (!quiet)
+		say_summary(s, wait_status, out_of_reach);
+	status_free(s);
+}
+
+static int run_command(
+	const struct run_options *options, const struct plan *plan) PP_NORMAL;
+
+static int run_command(
+	const struct run_options *options, const struct plan *plan)
 {
 	struct status_file status = { "", "" };
 	struct child_result result = { 0 };
@@ -140,10 +179,12 @@ static int run_command(const struct run_options *options, const int signals[2])
 	}
 	if (out_of_reach && !options->quiet)
 		say("%s. It runs without being profiled", why);
-	failed = child_run(options->command, signals, &result);
-	if (!failed && !result.exec_errno && !options->quiet)
-		say_summary(&status, result.wait_status, out_of_reach);
-	status_remove(&status);
+	failed = child_run(options->command, plan->signals, &result);
+	if (!failed && !result.exec_errno)
+		conclude(plan, &status, result.wait_status, out_of_reach,
+			options->quiet);
+	else
+		status_remove(&status);
 	if (failed) {
 		say("cannot start a process: %s", strerror(-failed));
 		return EXIT_PPROFC;
@@ -156,7 +197,7 @@ static int run_command(const struct run_options *options, const int signals[2])
 int run_main(int argc, char **argv)
 {
 	struct run_options options;
-	int signals[2];
+	static struct plan plan;
 
 	if (!options_read(argc, argv, &options)) {
 		say("`pprofc run --help` lists the options");
@@ -171,7 +212,7 @@ int run_main(int argc, char **argv)
 		    "[ARG]...");
 		return EXIT_PPROFC;
 	}
-	if (!settle_environment(options.quiet, signals))
+	if (!settle_environment(options.quiet, &plan))
 		return EXIT_PPROFC;
-	return run_command(&options, signals);
+	return run_command(&options, &plan);
 }

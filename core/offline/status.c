@@ -36,7 +36,7 @@ struct problems {
 	unsigned count;
 };
 
-struct summary {
+struct status_summary {
 	struct written *files;
 	unsigned file_count;
 	struct problems problems;
@@ -135,7 +135,7 @@ static bool parse_written(char *text, struct written *ret)
 	return true;
 }
 
-static void add_file(struct summary *s, const struct written *w)
+static void add_file(struct status_summary *s, const struct written *w)
 {
 	if (access(w->path, F_OK) != 0)
 		return; /* PPROFC_KEEP or somebody else removed it */
@@ -163,7 +163,7 @@ static bool says_not_meant(const char *text)
 	       0;
 }
 
-static void add_line(struct summary *s, char *line)
+static void add_line(struct status_summary *s, char *line)
 {
 	struct written w;
 	char *end = line;
@@ -181,12 +181,13 @@ static void add_line(struct summary *s, char *line)
 			line, pid);
 }
 
-static void read_lines(const struct status_file *f, struct summary *s)
+static void read_lines(const struct status_file *f, struct status_summary *s)
 {
 	FILE *in = fopen(f->path, "re");
 	char *line = NULL;
 	size_t size = 0;
 
+	status_remove(f);
 	while (in && getline(&line, &size, in) > 0)
 		add_line(s, line);
 	free(line);
@@ -248,7 +249,8 @@ static void quote(const char *s, char *buf, size_t size)
 }
 
 /* The first in by_samples() of its kind. */
-static bool is_first_of_kind(const struct summary *s, const struct written *w)
+static bool is_first_of_kind(
+	const struct status_summary *s, const struct written *w)
 {
 	for (unsigned i = 0; i < s->file_count; i++) {
 		const struct written *other = &s->files[i];
@@ -260,7 +262,7 @@ static bool is_first_of_kind(const struct summary *s, const struct written *w)
 	return true;
 }
 
-static void say_how_to_open(const struct summary *s)
+static void say_how_to_open(const struct status_summary *s)
 {
 	for (unsigned i = 0; i < s->file_count; i++) {
 		char quoted[PATH_MAX + 16];
@@ -273,7 +275,7 @@ static void say_how_to_open(const struct summary *s)
 }
 
 /* The largest, in the order in which they were written. */
-static void say_files(struct summary *s)
+static void say_files(struct status_summary *s)
 {
 	unsigned shown = PP_MIN(s->file_count, SHOWN_FILES);
 
@@ -316,7 +318,39 @@ static void problems_free(struct problems *all)
 	free(all->of);
 }
 
-static void summary_free(struct summary *s)
+struct status_summary *status_read(const struct status_file *f)
+{
+	struct status_summary *s = grow(NULL, 0, sizeof(*s));
+
+	*s = (struct status_summary){ 0 };
+	read_lines(f, s);
+	return s;
+}
+
+char **status_profiles(const struct status_summary *s, unsigned *ret_count)
+{
+	char **paths = NULL;
+
+	for (unsigned i = 0; i < s->file_count; i++) {
+		paths = grow(paths, i, sizeof(*paths));
+		paths[i] = s->files[i].path;
+	}
+	*ret_count = s->file_count;
+	return paths;
+}
+
+struct status_counts status_say(struct status_summary *s)
+{
+	say_files(s);
+	say_problems(&s->problems);
+	if (s->file_count == 0)
+		say_problems(&s->not_meant);
+	say_how_to_open(s);
+	return (struct status_counts){ s->file_count,
+		s->problems.count + s->not_meant.count };
+}
+
+void status_free(struct status_summary *s)
 {
 	for (unsigned i = 0; i < s->file_count; i++) {
 		free(s->files[i].path);
@@ -325,21 +359,5 @@ static void summary_free(struct summary *s)
 	free(s->files);
 	problems_free(&s->problems);
 	problems_free(&s->not_meant);
-}
-
-struct status_counts status_report(const struct status_file *f)
-{
-	struct summary s = { 0 };
-	struct status_counts counts;
-
-	read_lines(f, &s);
-	say_files(&s);
-	say_problems(&s.problems);
-	if (s.file_count == 0)
-		say_problems(&s.not_meant);
-	say_how_to_open(&s);
-	counts = (struct status_counts){ s.file_count,
-		s.problems.count + s.not_meant.count };
-	summary_free(&s);
-	return counts;
+	free(s);
 }

@@ -25,11 +25,24 @@ struct status_file {
 int status_create(struct status_file *ret);
 void status_remove(const struct status_file *f);
 
+/* What it says. */
+struct status_summary;
+
+/* Remove the file and read it. A process that has said something while it was
+ * there relies on that this is read. Never returns NULL. */
+struct status_summary *status_read(const struct status_file *f);
+
+/* The profiles, in the order of writing. The array is the caller's to free, the
+ * paths are the summary's. */
+char **status_profiles(const struct status_summary *s, unsigned *ret_count);
+
 struct status_counts {
 	unsigned profiles, problems;
 };
 
 /* Say what was written, what went wrong, and how to open the profiles. */
-struct status_counts status_report(const struct status_file *f);
+struct status_counts status_say(struct status_summary *s);
+
+void status_free(struct status_summary *s);
 
 #endif

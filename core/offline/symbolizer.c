@@ -14,7 +14,7 @@
 
 #define SYMBOLIZER "pprofc-symbolize"
 
-static bool find(char ret_path[PATH_MAX])
+bool symbolizer_find(char ret_path[PATH_MAX])
 {
 	char dir[PATH_MAX];
 
@@ -29,7 +29,7 @@ int symbolizer_main(char **argv)
 {
 	char path[PATH_MAX];
 
-	if (!find(path)) {
+	if (!symbolizer_find(path)) {
 		say("%s is not installed: neither beside pprofc nor in %s",
 			SYMBOLIZER, PPROFC_LIBEXECDIR);
 		return EXIT_PPROFC;

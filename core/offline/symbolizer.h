@@ -5,7 +5,12 @@
 #ifndef SYMBOLIZER_H
 #define SYMBOLIZER_H
 
+#include <limits.h>
+
 #include "pp.h"
+
+/* Where it is; false: it is not installed. */
+bool symbolizer_find(char ret_path[PATH_MAX]);
 
 /* Become it. argv[0] is "symbolize". Returns an exit status if that fails,
  * after saying why. */

@@ -337,7 +337,7 @@ static int prepare(struct profile *p)
 		strings_init(&p->strings, p->arena) != 0)
 		return -ENOMEM;
 	return locations_init(&p->locations, s, p->arena, &p->strings,
-		p->request->own_process, s->settings.symbols == SYMBOLS_NAMES);
+		p->request->own_process, s->settings.symbols != SYMBOLS_NONE);
 }
 
 int profile_write(const struct snapshot *snap,

@@ -86,12 +86,16 @@ class Directory:
 
 
 def environment(preload, variables=None, output=None):
-    """The caller's environment without PPROFC_* and LD_PRELOAD, plus ours."""
+    """The caller's environment without PPROFC_* and LD_PRELOAD, plus ours.
+
+    Profiles get names only, so that nothing works on after the program: who
+    wants the default says PPROFC_SYMBOLS=lines."""
     env = {
         k: v for k, v in os.environ.items()
         if not k.startswith("PPROFC_") and k != "LD_PRELOAD"
     }
     env["LC_ALL"] = "C"
+    env["PPROFC_SYMBOLS"] = "names"
     if preload:
         env["LD_PRELOAD"] = str(LIBRARY)
         env["PPROFC_OUTPUT"] = str(output) + "/"

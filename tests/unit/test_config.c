@@ -43,7 +43,8 @@ TEST(empty_environment_gives_documented_defaults)
 	CHECK_EQ(got.toggle_signal, 0);
 	CHECK_EQ(got.tid, 0);
 	CHECK_EQ(got.follow, 1);
-	CHECK_EQ(got.symbols, SYMBOLS_NAMES);
+	CHECK_EQ(got.symbols, SYMBOLS_LINES);
+	CHECK_EQ(got.symbols_wait_s, 0);
 	CHECK_EQ(got.session_place, SESSION_AUTO);
 	CHECK_EQ(got.log_place, LOG_NONE);
 	CHECK_EQ(got.unwinder, UNWINDER_OWN);
@@ -255,7 +256,7 @@ TEST(words_are_exact)
 	CHECK(accepts("PPROFC_TID", "yes"));
 	CHECK(!accepts("PPROFC_TID", "1"));
 	CHECK(!accepts("PPROFC_FOLLOW", "No"));
-	CHECK(!accepts("PPROFC_SYMBOLS", "lines"));
+	CHECK(!accepts("PPROFC_SYMBOLS", "line"));
 	CHECK(!accepts("PPROFC_UNWINDER", "gcc"));
 	READ("PPROFC_TID", "yes", "PPROFC_FOLLOW", "no", "PPROFC_SYMBOLS",
 		"none", "PPROFC_UNWINDER", "libunwind");

@@ -1,0 +1,318 @@
+/*
+ * symbolizer.c - see symbolizer.h. Context: PP_ANY.
+ */
+#include "pp.h"
+
+#include <errno.h>
+
+#include "fmt.h"
+#include "helper.h"
+#include "lock.h"
+#include "log.h"
+#include "orphan.h"
+#include "own_fd.h"
+#include "process.h"
+#include "reports.h"
+#include "symbolizer.h"
+#include "symbolizer_find.h"
+#include "sys.h"
+
+#define FILES_MAX 64u
+#define NAMES_BYTES (32u * 1024)
+#define SECOND_NS UINT64_C(1000000000)
+
+/* The files that are to be done: names, each with its NUL. */
+static PP_BIG char names[NAMES_BYTES];
+static uint32_t names_used, file_count;
+
+static _Atomic bool forbidden;
+static bool said_why;	 /* once: the reason stays */
+static int detached_pid; /* the last one that was started, 0 = none */
+
+/* One that is kept while the process goes on, and the thread that waits. */
+static struct orphan kept;
+static _Atomic uint32_t keeping;
+
+/* --- files ---------------------------------------------------------------- */
+
+static bool is_wanted(void)
+{
+	return process.settings.symbols == SYMBOLS_LINES;
+}
+
+static void forget_files(void)
+{
+	names_used = file_count = 0;
+}
+
+void symbolizer_add(const char *path)
+{
+	size_t bytes = str_len(path) + 1;
+
+	if (!is_wanted())
+		return;
+	if (file_count == FILES_MAX || bytes > NAMES_BYTES - names_used) {
+		log_line("%u profiles keep names only: the helper that adds "
+			 "source lines is behind",
+			file_count);
+		forget_files();
+	}
+	__builtin_memcpy(names + names_used, path, bytes);
+	names_used += (uint32_t)bytes;
+	file_count++;
+}
+
+/* --- whether -------------------------------------------------------------- */
+
+static void say_why_not(const char *why, const char *what)
+{
+	if (said_why)
+		return;
+	said_why = true;
+	log_line("no source lines: %s%s", why, what);
+}
+
+/* The helper's comm, up to what the kernel keeps of it. A process that ended
+ * and that nobody has waited for does nothing any more. */
+static bool is_working(int pid)
+{
+	static const char comm[] = "(pprofc-symboliz) ";
+	char path[64], text[128];
+	struct own_fd f;
+	const char *s;
+	long n;
+
+	(void)fmt(path, sizeof(path), "/proc/%d/stat", pid);
+	if (own_fd_open(&f, path, O_RDONLY, 0) != 0)
+		return false;
+	n = own_fd_is_ours(&f) ? sys_read(f.fd, text, sizeof(text) - 1) : 0;
+	(void)own_fd_close(&f);
+	text[PP_MAX(n, 0)] = '\0';
+	for (s = text; *s && *s != ' '; s++)
+		;
+	if (!*s || __builtin_strncmp(s + 1, comm, sizeof(comm) - 1) != 0)
+		return false;
+	s += sizeof(comm);
+	return *s != 'Z' && *s != 'X';
+}
+
+static bool is_busy(void)
+{
+	return atomic_load(&keeping) ||
+	       (detached_pid && is_working(detached_pid));
+}
+
+/* `pprofc run` reads our log when the program has ended, and does it all with
+ * one helper. It removes the file before it reads: what was said while that was
+ * there is read. */
+static bool run_does_it(void)
+{
+	const char *status = process.settings.status_path;
+	struct stat st;
+
+	return *status && sys_stat(status, &st) == 0;
+}
+
+/* --- the helper ----------------------------------------------------------- */
+
+struct arguments {
+	const char *of[FILES_MAX + 5];
+	char pid[16];
+};
+
+/* No LD_PRELOAD, and no word of ours but that: where the loader takes us from
+ * a file, into every program, the helper must not be profiled, too. */
+static const char *const environment[] = {
+	"PATH=/usr/bin:/bin",
+	"LC_ALL=C",
+	"PPROFC_PROFILES=none",
+	NULL,
+};
+
+static void make_arguments(struct arguments *a)
+{
+	const char *name = names;
+	unsigned n = 0;
+
+	(void)fmt(a->pid, sizeof(a->pid), "%d", sys_getpid());
+	a->of[n++] = "pprofc-symbolize";
+	a->of[n++] = "--quiet";
+	a->of[n++] = "--pid";
+	a->of[n++] = a->pid;
+	for (uint32_t i = 0; i < file_count; i++) {
+		a->of[n++] = name;
+		name += str_len(name) + 1;
+	}
+	a->of[n] = NULL;
+}
+
+static bool find_helper(const char **ret_path)
+{
+	switch (symbolizer_find(ret_path)) {
+	case SYMBOLIZER_FOUND:
+		return true;
+	case SYMBOLIZER_FOREIGN:
+		say_why_not(
+			"not run, as it belongs to another user: ", *ret_path);
+		return false;
+	default:
+		say_why_not("there is no pprofc-symbolize where the library "
+			    "is, nor ",
+			*ret_path);
+		return false;
+	}
+}
+
+static void say_failed(const char *path, int err)
+{
+	if (said_why)
+		return;
+	said_why = true;
+	log_line("no source lines: cannot run %s (error %d)", path, -err);
+}
+
+static void start_detached(const struct orphan_program *program)
+{
+	int pid = orphan_start(program);
+
+	detached_pid = PP_MAX(pid, 0);
+	if (pid < 0)
+		say_failed(program->path, pid);
+}
+
+static bool start_kept(const struct orphan_program *program)
+{
+	int err = orphan_start_kept(program, &kept);
+
+	if (err)
+		say_failed(program->path, err);
+	return !err;
+}
+
+/* On a thread of ours, which is there until the helper has ended. */
+static void keep(void *arg)
+{
+	if (start_kept(arg)) {
+		atomic_store(&keeping, 2);
+		futex_wake_all(&keeping);
+		(void)orphan_await(&kept, UINT64_MAX);
+	}
+	atomic_store(&keeping, 0);
+	futex_wake_all(&keeping);
+}
+
+static void start_keeping(const struct orphan_program *program)
+{
+	atomic_store(&keeping, 1);
+	if (helper_run(keep, (void *)(uintptr_t)program) != 0) {
+		atomic_store(&keeping, 0);
+		return;
+	}
+	/* It uses our arguments. */
+	while (atomic_load(&keeping) == 1)
+		futex_wait(&keeping, 1, SECOND_NS);
+}
+
+/* The process ends. As process 1 it takes the helper along, and after an exec
+ * another program would be its parent: then it must not be left. */
+static void start_and_wait(
+	const struct orphan_program *program, bool must_not_be_left)
+{
+	uint64_t patience_ns = process.settings.symbols_wait_s * SECOND_NS;
+
+	if (!start_kept(program) || orphan_await(&kept, patience_ns))
+		return;
+	if (!must_not_be_left)
+		return;
+	log_line("the helper that adds source lines took too long");
+	orphan_kill(&kept);
+	(void)orphan_await(&kept, REPORTS_PATIENCE_NS);
+}
+
+/* --- when ----------------------------------------------------------------- */
+
+static void start(enum symbolizer_occasion occasion, const char *path)
+{
+	struct arguments arguments;
+	const struct orphan_program program = { path, arguments.of,
+		environment };
+	bool comes_home = orphan_comes_home();
+	bool is_init = sys_getpid() == 1;
+
+	make_arguments(&arguments);
+	if (occasion == SYMBOLIZER_GOES_ON && comes_home)
+		start_keeping(&program);
+	else if (occasion == SYMBOLIZER_GOES_ON)
+		start_detached(&program);
+	else if (process.settings.symbols_wait_s)
+		start_and_wait(&program,
+			is_init || (comes_home && occasion == SYMBOLIZER_EXEC));
+	else if (is_init || (comes_home && occasion == SYMBOLIZER_EXEC))
+		say_why_not("it would end with this process: set "
+			    "PPROFC_SYMBOLS_TIMEOUT",
+			"");
+	else if (comes_home)
+		(void)start_kept(&program);
+	else
+		start_detached(&program);
+}
+
+static bool may_start(const char **ret_path)
+{
+	if (atomic_load(&forbidden)) {
+		say_why_not("the program's sandbox forbids it", "");
+		return false;
+	}
+	if (!find_helper(ret_path))
+		return false;
+	if (orphan_is_forbidden()) {
+		say_why_not("it would be the first process of a new "
+			    "namespace",
+			"");
+		return false;
+	}
+	return true;
+}
+
+void symbolizer_start(enum symbolizer_occasion occasion)
+{
+	const char *path;
+
+	if (!file_count)
+		return;
+	if (occasion == SYMBOLIZER_GOES_ON && is_busy())
+		return;
+	if (occasion == SYMBOLIZER_GOES_ON || !run_does_it()) {
+		if (may_start(&path))
+			start(occasion, path);
+	}
+	forget_files();
+}
+
+void symbolizer_forbid(void)
+{
+	atomic_store(&forbidden, true);
+}
+
+void symbolizer_end_kept(void)
+{
+	uint64_t end, now;
+
+	if (atomic_load(&keeping) != 2)
+		return;
+	orphan_kill(&kept);
+	end = sys_clock_ns(CLOCK_MONOTONIC) + REPORTS_PATIENCE_NS;
+	while (atomic_load(&keeping)) {
+		now = sys_clock_ns(CLOCK_MONOTONIC);
+		if (now >= end)
+			return;
+		futex_wait(&keeping, 2, end - now);
+	}
+}
+
+void symbolizer_reset(void)
+{
+	forget_files();
+	detached_pid = 0;
+	atomic_store(&keeping, 0);
+}
