@@ -62,11 +62,14 @@ uint32_t process_reborn(void)
 	code_gate_reset();
 	process.settings.forked = 1;
 	/* Code of ours that the fork interrupted may still hold pointers into
-	 * the parent's mapping; it re-reads the generation before it stores. */
-	if (parents && thread_state.in_hook)
-		threads_unshare_scratch(parents, thread_state.slot);
-	else if (parents && !thread_state.in_handler)
+	 * the parent's mapping; it re-reads the generation before it stores,
+	 * but is past that now and then. */
+	if (parents && thread_state.in_hook) {
+		if (session_unshare(parents) != 0)
+			threads_unshare_scratch(parents, thread_state.slot);
+	} else if (parents && !thread_state.in_handler) {
 		session_close(parents);
+	}
 	take_identity();
 	return process_generation();
 }

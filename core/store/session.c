@@ -6,6 +6,7 @@
 #include "pp.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "fmt.h"
 #include "live.h"
@@ -242,4 +243,21 @@ int session_open(const char *path, struct session **ret_session)
 	if (s)
 		*ret_session = s;
 	return err;
+}
+
+int session_unshare(struct session *s)
+{
+	struct session *copy = NULL;
+	int err = s->anonymous ? 0 : session_open(s->file_path, &copy);
+	long moved = -ESTALE;
+
+	if (!copy)
+		return err;
+	if (copy->cap == s->cap &&
+		memcmp(&copy->identity, &s->identity, sizeof(s->identity)) == 0)
+		moved = sys_call6(SYS_mremap, copy, s->cap, s->cap,
+			MREMAP_MAYMOVE | MREMAP_FIXED, s, 0);
+	if (moved < 0)
+		(void)sys_munmap(copy, copy->cap);
+	return moved < 0 ? (int)moved : 0;
 }

@@ -148,6 +148,10 @@ int session_create(
  * this version, or -errno. */
 int session_open(const char *path, struct session **ret_session) PP_ANY;
 
+/* In a child that a fork made in the middle of a hook, and that goes on with
+ * it: from now on in a private copy of the parent's session, at its place. */
+int session_unshare(struct session *s) PP_ANY;
+
 /* Remove the session's name from its directory; the mapping stays. */
 void session_unlink(struct session *s) PP_ANY;
 

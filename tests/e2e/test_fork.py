@@ -92,6 +92,43 @@ def handler_forks_in_the_middle_of_malloc():
         expect_equal(len(held), 1, "processes that hold 1 MB")
 
 
+def column_sums(profile, function):
+    return {c: profile.cum(c)[function] for c in (
+        "alloc_objects", "alloc_space", "inuse_objects", "inuse_space")}
+
+
+@case
+def children_return_into_the_hook_they_were_forked_in():
+    with lib.Directory() as d:
+        result = lib.run([lib.target("forks"), "returns"], d, timeout=100,
+                         env={"PPROFC_HEAP_RATE": 1,
+                              "PPROFC_PROFILES": "heap"})
+        expect_equal((result.status, result.err), (0, b""), "status, stderr")
+        told = re.fullmatch(rb"(\d+) children, (\d+) made\n", result.out)
+        expect(told, f"output {result.out}")
+        children, made = map(int, told.groups())
+        expect(children >= 10, f"only {children} children, {made} objects")
+        sizes = [i % 100 + 1 for i in range(made)]
+        kept = [size for i, size in enumerate(sizes) if i % 4 != 3]
+        heaps = list(by_pid(d, "heap").values())
+        parents = [p for p in heaps
+                   if not p.cum("alloc_objects")["keep_in_child"]]
+        expect_equal(len(parents), 1, "profiles of the parent")
+        expect_equal(column_sums(parents[0], "keep"), {
+            "alloc_objects": made, "alloc_space": sum(sizes),
+            "inuse_objects": len(kept), "inuse_space": sum(kept)},
+            "the parent's")
+        expect_equal(len(heaps), children + 1, "heap profiles")
+        for p in heaps:
+            if p is parents[0]:
+                continue
+            expect_equal(column_sums(p, "keep_in_child"), {
+                "alloc_objects": 50, "alloc_space": 50000,
+                "inuse_objects": 40, "inuse_space": 40000}, "a child's")
+            # The one the fork was in the middle of.
+            expect(p.cum("alloc_objects")["keep"] <= 1, "too much in a child")
+
+
 @case
 def children_that_no_library_sees_are_left_alone():
     with lib.Directory() as d:

@@ -33,7 +33,7 @@ SETTINGS = {"default": {}}
 if lib.LONG:
     SETTINGS["every tick and allocation"] = {
         "PPROFC_CPU_HZ": 250, "PPROFC_HEAP_RATE": 1}
-LIMIT_S = 300 if lib.LONG else 60
+LIMIT_S = 600 if lib.LONG else 60
 PPROFS = 10 if lib.LONG else 2  # so many of a run's are read by the real tool
 
 # kills: programs in there are ended by SIGKILL, so that a session in /dev/shm
@@ -69,6 +69,17 @@ ROWS = [
            "test_cmd_line", long=True),
     python("python_threads", "test_threading test_gc test_ctypes test_capi",
            long=True),
+    # Not test_socket, which hangs here without the library as well.
+    python("python_waits", "test_select test_poll test_eintr test_selectors "
+           "test_asyncore test_asynchat test_queue test_sched", long=True),
+    python("python_futures", "test_concurrent_futures", long=True,
+           kills=True),
+    python("python_pools_fork", "test_multiprocessing_fork "
+           "test_multiprocessing_main_handling", long=True, kills=True),
+    python("python_pools_server", "test_multiprocessing_forkserver",
+           long=True, kills=True),
+    python("python_pools_spawn", "test_multiprocessing_spawn", long=True,
+           kills=True),
     Row("stress", "stress-ng", ["sh", "{here}/stress.sh"], long=True,
         kills=True, root=True),
     Row("java", "openjdk-17-jdk-headless", ["sh", "{here}/java.sh"],

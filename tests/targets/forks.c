@@ -5,8 +5,10 @@
  * forks storm      one thread forks 200 children while four others allocate,
  *                  use CPU time and start threads; every child must end
  * forks handler    a signal handler forks in the middle of malloc
- * forks raw        children that no library sees: _Fork and the system call
- * forks thread     a thread forks; the child lives on in it
+ * forks returns    a signal handler forks in the middle of a hook of the
+ * library, and the child returns into it; says how often, and how many objects
+ * the parent has kept forks raw        children that no library sees: _Fork and
+ * the system call forks thread     a thread forks; the child lives on in it
  * forks stuck      a thread forks and waits for stdio's lock, whose owner waits
  *                  for a pipe that nobody reads
  * forks reporting  forks while a profile is being written, and says how long
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +27,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "target.h"
@@ -166,6 +170,88 @@ static void handler(void)
 	signal(SIGALRM, SIG_IGN);
 	held[0] = malloc(1000000);
 	printf("100 forks\n");
+}
+
+/* --- in the middle of the library ----------------------------------------- */
+
+#define CHILDREN 40
+#define MADE 400000
+
+static void *kept[MADE];
+static uintptr_t library_lo, library_hi;
+static volatile int children;
+static volatile pid_t child_pid[CHILDREN];
+static volatile int is_child;
+
+static void find_library(void)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/maps", "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strstr(line, " r-xp ") && strstr(line, "libpprofc.so"))
+			sscanf(line, "%lx-%lx", &library_lo, &library_hi);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void fork_in_library(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *uc = context;
+	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	pid_t child;
+
+	(void)sig;
+	(void)info;
+	if (pc < library_lo || pc >= library_hi || children == CHILDREN)
+		return;
+	child = fork();
+	if (child == 0)
+		is_child = 1;
+	else
+		child_pid[children++] = child;
+}
+
+__attribute__((noinline)) static void keep(int i)
+{
+	kept[i] = malloc((size_t)i % 100 + 1);
+	sink += __COUNTER__;
+}
+
+/* 50 are made, 10 of them freed. */
+__attribute__((noinline)) static void keep_in_child(void)
+{
+	for (int i = 0; i < 50; i++)
+		kept[i] = malloc(1000);
+	for (int i = 0; i < 10; i++)
+		free(kept[i]);
+	sink += __COUNTER__;
+}
+
+static void returns(void)
+{
+	struct itimerval often = { { 0, 500 }, { 0, 500 } }, never = { 0 };
+	struct sigaction act = { .sa_sigaction = fork_in_library,
+		.sa_flags = SA_SIGINFO | SA_RESTART };
+	int n = 0;
+
+	find_library();
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while (n < MADE && children < CHILDREN && !is_child) {
+		keep(n++);
+		if (n % 4 == 0 && !is_child)
+			free(kept[n - 1]);
+	}
+	if (is_child) {
+		keep_in_child();
+		exit(0);
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	for (int i = 0; i < children; i++)
+		reap(child_pid[i]);
+	printf("%d children, %d made\n", children, n);
 }
 
 /* --- unseen --------------------------------------------------------------- */
@@ -311,6 +397,7 @@ static const struct target_test tests[] = {
 	{ "tree", tree },
 	{ "storm", storm },
 	{ "handler", handler },
+	{ "returns", returns },
 	{ "raw", raw },
 	{ "thread", in_thread },
 	{ "stuck", stuck },
