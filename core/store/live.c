@@ -137,42 +137,99 @@ bool live_take(struct session *s, uint64_t address, struct live_value *ret)
 	return false;
 }
 
-/* A value is whole if its key was the same address before and after, and the
- * entry has not been used anew in between. */
-static bool read_entry(_Atomic uint64_t *key, const struct live_value *value,
-	uint64_t *ret_address, struct live_value *ret)
+/* The value of an address that has been read from the key. It is whole if the
+ * key is still the same, and the entry has not been used anew in between. */
+static bool read_value(_Atomic uint64_t *key, uint64_t address,
+	const volatile struct live_value *value, struct live_value *ret)
 {
-	uint64_t before = atomic_load_explicit(key, memory_order_acquire);
+	uint32_t version = value->version;
 
-	const volatile struct live_value *v = value;
-	uint32_t version = v->version;
-
-	if (before == 0 || before == BUSY)
-		return false;
 	atomic_thread_fence(memory_order_acquire);
 	copy(ret, value);
 	atomic_thread_fence(memory_order_acquire);
-	*ret_address = before;
-	return v->version == version &&
-	       atomic_load_explicit(key, memory_order_relaxed) == before;
+	return value->version == version &&
+	       atomic_load_explicit(key, memory_order_relaxed) == address;
 }
+
+/* One bucket's entries whose addresses belong to this group: all that share the
+ * low bits of their hash. */
+struct group {
+	uint64_t hash, mask;
+	live_visit_fn *visit;
+	void *arg;
+};
+
+static bool is_of_group(const struct group *g, uint64_t address)
+{
+	return address != 0 && address != BUSY &&
+	       ((pp_mix(address) ^ g->hash) & g->mask) == 0;
+}
+
+/* For the next group, or the memory would be waited for at each bucket. Beyond
+ * the end it does no harm. */
+static void prefetch(const void *p, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += PP_CACHE_LINE)
+		__builtin_prefetch((const char *)p + i);
+}
+
+static void visit_bucket(const struct session *s, unsigned k, uint32_t bucket,
+	const struct group *g)
+{
+	uint64_t off_k = atomic_load(&s->live_keys.seg[k]);
+	uint64_t off_v = atomic_load(&s->live_values.seg[k]);
+	_Atomic uint64_t *keys = session_at(s, off_k);
+	const struct live_value *values = session_at(s, off_v);
+
+	prefetch(&keys[bucket + LIVE_BUCKET], LIVE_BUCKET * sizeof(*keys));
+	prefetch(&values[bucket + LIVE_BUCKET], LIVE_BUCKET * sizeof(*values));
+	for (uint32_t i = bucket; i < bucket + LIVE_BUCKET; i++) {
+		uint64_t address = atomic_load_explicit(
+			&keys[i], memory_order_acquire);
+		struct live_value v;
+
+		if (is_of_group(g, address) &&
+			read_value(&keys[i], address, &values[i], &v))
+			g->visit(address, &v, g->arg);
+	}
+}
+
+static void visit_group(
+	const struct session *s, unsigned segments, const struct group *g)
+{
+	for (unsigned k = 0; k < segments; k++) {
+		uint64_t n = seglist_size(&s->live_keys, k);
+		uint64_t step = g->mask + LIVE_BUCKET;
+
+		for (uint64_t at = g->hash & (n - 1); at < n; at += step)
+			visit_bucket(s, k, (uint32_t)at, g);
+	}
+}
+
+/*
+ * An address has a bucket in each segment, and may move from one to another
+ * while it is being looked for: freed from an old one and allocated anew, it
+ * goes to the newest. So all buckets of an address are looked at together,
+ * within a microsecond, or it would be seen twice in a walk of milliseconds;
+ * whereas of different addresses each may be seen at its own time: what comes
+ * before it is seen makes up for what goes.
+ *
+ * Groups as small as the buckets of the newest segment would make the walk as
+ * many times longer as there are segments: older ones, which are smaller, would
+ * be looked through for each. So eight buckets of it are in one.
+ */
+#define GROUP_SEGMENTS 4u
 
 void live_each(const struct session *s, live_visit_fn *visit, void *arg)
 {
 	unsigned n = segment_count(s);
+	unsigned k = n > GROUP_SEGMENTS ? n - GROUP_SEGMENTS : 0;
+	uint64_t groups = seglist_size(&s->live_keys, k);
 
-	for (unsigned k = 0; k < n; k++) {
-		uint64_t off_k = atomic_load(&s->live_keys.seg[k]);
-		uint64_t off_v = atomic_load(&s->live_values.seg[k]);
-		_Atomic uint64_t *keys = session_at(s, off_k);
-		struct live_value *values = session_at(s, off_v);
+	for (uint64_t hash = 0; hash < groups; hash += LIVE_BUCKET) {
+		struct group g = { hash, (groups - 1) & ~(LIVE_BUCKET - 1u),
+			visit, arg };
 
-		for (uint32_t i = 0; i < seglist_size(&s->live_keys, k); i++) {
-			struct live_value v;
-			uint64_t address;
-
-			if (read_entry(&keys[i], &values[i], &address, &v))
-				visit(address, &v, arg);
-		}
+		visit_group(s, n, &g);
 	}
 }

@@ -42,9 +42,8 @@ bool live_put(
 bool live_take(
 	struct session *s, uint64_t address, struct live_value *ret) PP_ANY;
 
-/* Visit every entry, none with a torn value. Of what is put and taken meanwhile
- * anything may be seen: an object not at all, or, freed and allocated anew,
- * twice. */
+/* Visit every entry, none with a torn value. Each address is looked at at one
+ * moment, different ones at different moments. */
 typedef void live_visit_fn(
 	uint64_t address, const struct live_value *v, void *arg);
 void live_each(const struct session *s, live_visit_fn *visit, void *arg) PP_ANY;

@@ -15,25 +15,9 @@
 #include "rows.h"
 #include "session.h"
 #include "stacks.h"
+#include "store.h"
 #include "test.h"
 #include "threads.h"
-
-static struct session *new_session(uint64_t memory, const char *dir)
-{
-	static struct settings settings;
-	struct session *s = NULL;
-
-	settings = (struct settings){
-		.memory_bytes = memory,
-		.max_depth = 128,
-		.session_place = dir ? SESSION_DIR : SESSION_ANONYMOUS,
-		.output = "/tmp/%e.%p.%k.pb.gz",
-	};
-	if (dir)
-		(void)snprintf(settings.session_dir,
-			sizeof(settings.session_dir), "%s", dir);
-	return session_create(&settings, &s) == 0 ? s : NULL;
-}
 
 TEST(seglist_elements_are_distinct_and_stay)
 {
@@ -313,162 +297,6 @@ TEST(peak_is_what_rows_held_at_the_maximum)
 	session_close(s);
 }
 
-static void count_entry(uint64_t address, const struct live_value *v, void *arg)
-{
-	uint64_t *sum = arg;
-
-	CHECK_EQ(v->size, address / 16);
-	*sum += 1;
-}
-
-TEST(live_table_keeps_every_address)
-{
-	struct session *s = new_session(64 << 20, NULL);
-	struct live_value v = { .row = 1, .objects = ROW_ONE };
-	uint64_t n = 50000, seen = 0;
-
-	for (uint64_t i = 1; i <= n; i++) {
-		v.size = i;
-		CHECK(live_put(s, i * 16, &v));
-	}
-	for (uint64_t i = 1; i <= n; i += 2) {
-		CHECK(live_take(s, i * 16, &v));
-		CHECK_EQ(v.size, i);
-		CHECK(!live_take(s, i * 16, &v));
-	}
-	live_each(s, count_entry, &seen);
-	CHECK_EQ(seen, n / 2);
-	session_close(s);
-}
-
-static void *hammer_live(void *arg)
-{
-	struct hammer *h = arg;
-
-	for (uint64_t i = 0; i < EACH; i++) {
-		uint64_t address = (i * THREADS + h->number + 1) * 16;
-		struct live_value v = { .size = address / 16 };
-
-		CHECK(live_put(h->s, address, &v));
-		v.size = 0;
-		if (i % 16)
-			CHECK(live_take(h->s, address, &v));
-		CHECK(v.size == (i % 16 ? address / 16 : 0));
-	}
-	return NULL;
-}
-
-TEST(live_table_many_threads)
-{
-	static struct hammer h[THREADS];
-	struct session *s = new_session(64 << 20, NULL);
-	pthread_t t[THREADS];
-	uint64_t seen = 0;
-
-	for (uint32_t i = 0; i < THREADS; i++) {
-		h[i].s = s;
-		h[i].number = i;
-		(void)pthread_create(&t[i], NULL, hammer_live, &h[i]);
-	}
-	for (uint32_t i = 0; i < THREADS; i++)
-		(void)pthread_join(t[i], NULL);
-	live_each(s, count_entry, &seen);
-	CHECK_EQ(seen, THREADS * (EACH / 16));
-	session_close(s);
-}
-
-TEST(slots_of_vanished_threads_are_taken_again)
-{
-	struct session *s = new_session(64 << 20, NULL);
-	uint32_t mine = threads_take(s, (uint32_t)gettid());
-
-	/* No thread has such an id: beyond the kernel's largest pid_max. */
-	for (uint32_t i = 0; i < 1000; i++)
-		CHECK(threads_take(s, 5000000 + i) != 0);
-	CHECK_EQ(atomic_load(&s->thread_count), 64);
-	CHECK_EQ(threads_take(s, (uint32_t)gettid()), mine);
-	session_close(s);
-}
-
-#define SWEEPERS 8u
-#define SWEEPS 1000u
-
-struct sweeper {
-	struct session *s;
-	pthread_barrier_t *together;
-	unsigned taken_away;
-};
-
-static bool is_mine(const struct session *s, uint32_t slot)
-{
-	return threads_tid(atomic_load(&threads_get(s, slot)->owner)) ==
-	       (uint32_t)gettid();
-}
-
-/* All slots are of threads that are gone: everybody sweeps at once. */
-static void *sweep_and_take(void *arg)
-{
-	struct sweeper *w = arg;
-
-	for (unsigned i = 0; i < SWEEPS; i++) {
-		uint32_t slot;
-
-		if (pthread_barrier_wait(w->together))
-			for (uint32_t tid = 0; tid < 64; tid++)
-				(void)threads_take(w->s, 5000000 + tid);
-		(void)pthread_barrier_wait(w->together);
-		slot = threads_take(w->s, (uint32_t)gettid());
-		(void)pthread_barrier_wait(w->together);
-		w->taken_away += !is_mine(w->s, slot);
-		(void)pthread_barrier_wait(w->together);
-		threads_release(w->s, slot);
-	}
-	return NULL;
-}
-
-TEST(sweeps_at_once_free_no_slot_of_a_living_thread)
-{
-	static struct sweeper w[SWEEPERS];
-	struct session *s = new_session(64 << 20, NULL);
-	pthread_barrier_t together;
-	pthread_t t[SWEEPERS];
-
-	(void)pthread_barrier_init(&together, NULL, SWEEPERS);
-	for (unsigned i = 0; i < SWEEPERS; i++) {
-		w[i] = (struct sweeper){ s, &together, 0 };
-		(void)pthread_create(&t[i], NULL, sweep_and_take, &w[i]);
-	}
-	for (unsigned i = 0; i < SWEEPERS; i++) {
-		(void)pthread_join(t[i], NULL);
-		CHECK_EQ(w[i].taken_away, 0);
-	}
-	(void)pthread_barrier_destroy(&together);
-	session_close(s);
-}
-
-TEST(walk_that_a_forked_child_goes_on_with_is_its_own)
-{
-	struct session *s = new_session(64 << 20, "/tmp");
-	uint32_t slot = threads_take(s, (uint32_t)gettid());
-	frame_t *frames = threads_scratch(s, slot, 0);
-	int status = -1;
-	pid_t pid;
-
-	frames[0] = 1;
-	frames[1] = 2;
-	pid = fork();
-	if (pid == 0) {
-		threads_unshare_scratch(s, slot);
-		status = frames[0] != 1 || frames[1] != 2;
-		frames[1] = 3;
-		_exit(status);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-	CHECK_EQ(frames[1], 2);
-	session_unlink(s);
-	session_close(s);
-}
-
 TEST(session_of_a_killed_process_is_read_by_another)
 {
 	char dir[] = "/tmp/pprofc-store-XXXXXX", path[SETTINGS_PATH_MAX];
@@ -530,11 +358,6 @@ int main(void)
 	RUN(ring_old_hint_loses_nothing);
 	RUN(recovery_goes_on_from_any_step);
 	RUN(peak_is_what_rows_held_at_the_maximum);
-	RUN(live_table_keeps_every_address);
-	RUN(live_table_many_threads);
-	RUN(slots_of_vanished_threads_are_taken_again);
-	RUN(sweeps_at_once_free_no_slot_of_a_living_thread);
-	RUN(walk_that_a_forked_child_goes_on_with_is_its_own);
 	RUN(session_of_a_killed_process_is_read_by_another);
 	RUN(session_open_refuses_what_is_none);
 	return test_done();
