@@ -51,6 +51,16 @@ static inline long arch_syscall6(
 	return ret;
 }
 
+/* The stack pointer that glibc's longjmp will go to; it is kept mangled in the
+ * buffer: sysdeps/unix/sysv/linux/x86_64/sysdep.h, PTR_MANGLE. */
+static inline uint64_t arch_jump_sp(const void *jmpbuf)
+{
+	uint64_t sp = ((const uint64_t *)jmpbuf)[6];
+
+	__asm__("ror $17, %0\n\txor %%fs:0x30, %0" : "+r"(sp) : : "cc");
+	return sp;
+}
+
 /* The registers a signal interrupted. */
 static inline void arch_regs_from_ucontext(
 	struct arch_regs *regs, const ucontext_t *uc)

@@ -52,6 +52,13 @@ static uint64_t heap_not_ready(void)
 	return 0;
 }
 
+void heap_jumps(void)
+{
+	if (thread_state.heap_until > HEAP_UNTIL_MAX &&
+		atomic_load_explicit(&rate, memory_order_relaxed) != RATE_OFF)
+		(void)heap_not_ready();
+}
+
 static uint64_t draw(struct thread_state *t, uint64_t mean)
 {
 	return mean == 1 ? 0 : heap_gap(thread_random(t), mean);
@@ -101,7 +108,7 @@ uint64_t heap_begin(size_t size)
 		process_count(STAT_LOST_HEAP_NESTED, 1);
 		return 0;
 	}
-	t->in_hook++;
+	(void)thread_enter_hook(t);
 	return heap_weight(s, mean);
 }
 
@@ -113,36 +120,42 @@ void heap_record(void *p, size_t size, uint64_t weight,
 			process_await_session(PROCESS_HOOK_PATIENCE_NS);
 		sample_alloc(p, size, weight, regs, site);
 	}
-	thread_state.in_hook--;
+	thread_state.in_hook = 0; /* as heap_begin() found it */
 }
 
 void heap_free(void *p)
 {
+	uint32_t was;
+
 	if (!p) /* its filter byte is shared like any other */
 		return;
-	thread_state.in_hook++;
+	was = thread_enter_hook(&thread_state);
 	sample_free(p);
-	thread_state.in_hook--;
+	thread_state.in_hook = was;
 }
 
 void heap_hold(void *p, struct sample_held *ret)
 {
+	uint32_t was;
+
 	ret->address = 0;
 	if (!p)
 		return;
-	thread_state.in_hook++;
+	was = thread_enter_hook(&thread_state);
 	sample_hold(p, ret);
-	thread_state.in_hook--;
+	thread_state.in_hook = was;
 }
 
 void heap_resized(const struct sample_held *held, bool moved_or_freed)
 {
+	uint32_t was;
+
 	if (!held->address)
 		return;
-	thread_state.in_hook++;
+	was = thread_enter_hook(&thread_state);
 	if (moved_or_freed)
 		sample_let_go(held);
 	else
 		sample_put_back(held);
-	thread_state.in_hook--;
+	thread_state.in_hook = was;
 }

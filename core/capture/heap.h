@@ -62,12 +62,16 @@ static inline __attribute__((always_inline)) bool heap_listed(const void *p)
 	return filter[filter_slot(p)] != 0;
 }
 
+/* The longest countdown. Where more is left, an allocation has just taken more
+ * than there was and the next gap is about to be drawn. */
+#define HEAP_UNTIL_MAX ((uint64_t)INT64_MAX)
+
 /* While the real function may call back into the hooks: nothing is due. */
 static inline uint64_t heap_pause(void)
 {
 	uint64_t until = thread_state.heap_until;
 
-	thread_state.heap_until = UINT64_MAX;
+	thread_state.heap_until = HEAP_UNTIL_MAX;
 	return until;
 }
 
@@ -100,6 +104,10 @@ static inline __attribute__((always_inline)) void *heap_end(
 		p, size, weight, &regs, (uintptr_t)__builtin_return_address(0));
 	return p;
 }
+
+/* The thread jumps out of the middle of something. If that was a hook which has
+ * not drawn the next gap yet, nothing would ever be due again: start anew. */
+void heap_jumps(void) PP_ANY;
 
 /* p, which is listed, is about to be freed. */
 void heap_free(void *p) PP_ANY;

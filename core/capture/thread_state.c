@@ -4,6 +4,7 @@
 #include "pp.h"
 
 #include "process.h"
+#include "ring.h"
 #include "sys.h"
 #include "thread_state.h"
 #include "threads.h"
@@ -30,6 +31,25 @@ static PP_COLD uint64_t seed(const struct thread_state *t)
 	random ^= pp_mix((uint64_t)process.pid << 32 | t->tid);
 	random ^= pp_mix((uintptr_t)t);
 	return random | 1;
+}
+
+/*
+ * Whatever runs below a frame on the same stack is gone once the frame goes on.
+ * That both are on one stack is certain only of the thread's own: coroutines
+ * have other ones, between which a handler may change by a jump and come back.
+ * (The caller has ruled out an alternate stack in the middle of this one.)
+ */
+void thread_jumps(struct thread_state *t, uint64_t sp)
+{
+	struct session *s = process_session_peek();
+
+	if (t->generation != process_generation() || t->hook_sp < t->stack_lo ||
+		sp <= t->hook_sp || sp > t->stack_hi)
+		return;
+	t->in_hook = 0;
+	/* Claims that are given up count when their turn comes. */
+	if (!s || !ring_abandon(s, t->slot))
+		process_count(STAT_LOST_DEAD_CLAIMS, 1);
 }
 
 /* SplitMix64: Steele, Lea, Flood, OOPSLA 2014. */

@@ -32,6 +32,8 @@ struct thread_state {
 	uint32_t end_seen; /* its end will be noticed: memory may be its own */
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
 	struct memo *memos;	     /* memo.c */
+	/* Valid while in_hook: nothing of the outermost hook lies above. */
+	volatile uint64_t hook_sp;
 };
 
 extern __thread struct thread_state thread_state
@@ -54,6 +56,24 @@ static inline struct thread_state *thread_state_get(void)
 		thread_state_renew(t, generation);
 	return t;
 }
+
+/* Put the guard up, in a function that a hook calls; what it was before is to
+ * be restored: also where a handler's inner hook was left by a jump. */
+static inline __attribute__((always_inline)) uint32_t thread_enter_hook(
+	struct thread_state *t)
+{
+	uint32_t was = t->in_hook;
+
+	if (pp_likely(was == 0))
+		t->hook_sp = (uintptr_t)__builtin_dwarf_cfa();
+	t->in_hook = was + 1;
+	return was;
+}
+
+/* The calling thread jumps to a frame with this stack pointer, and the guard is
+ * up: is the hook's frame left for good, too? Then the guard goes down, and
+ * what the hook was about to record is counted as lost. */
+void thread_jumps(struct thread_state *t, uint64_t sp) PP_ANY;
 
 /* A uniform random number; seeds itself from the kernel, clock, ids and
  * addresses. */

@@ -263,17 +263,19 @@ void ring_commit(
 		drain_some(s, in_handler);
 }
 
-void ring_abandon(struct session *s, uint32_t thread)
+unsigned ring_abandon(struct session *s, uint32_t thread)
 {
 	uint64_t t = atomic_load(&s->ring_tail);
 	uint64_t end = ring_end(s);
+	unsigned n = 0;
 
 	for (; thread && t < end; t++) {
 		uint64_t w = word(CLAIMED, t, thread);
 
-		(void)atomic_compare_exchange_strong(
+		n += atomic_compare_exchange_strong(
 			&slot_of(s, t)->word, &w, word(DEAD, t, thread));
 	}
+	return n;
 }
 
 /* Died between the two stores of recycle(). */

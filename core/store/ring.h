@@ -78,8 +78,8 @@ unsigned ring_drain(struct session *s, unsigned most) PP_ANY;
 uint64_t ring_end(const struct session *s) PP_ANY;
 
 /* Give up a claim that will never be completed (the writer's frame is gone):
- * all claims of this thread slot become dead and counted. */
-void ring_abandon(struct session *s, uint32_t thread) PP_ANY;
+ * all claims of this thread slot become dead and counted. Returns how many. */
+unsigned ring_abandon(struct session *s, uint32_t thread) PP_ANY;
 
 /* For a session whose process is dead: applies what was FULL, counts claims as
  * lost. Returns records applied. */

@@ -58,7 +58,7 @@ static void set_free(struct session *s, struct thread_slot *t, uint32_t slot)
 {
 	uint64_t count = atomic_load(&t->owner) & ~UINT64_C(0xffffffff);
 
-	ring_abandon(s, slot);
+	(void)ring_abandon(s, slot);
 	atomic_store(&t->owner, count);
 }
 
