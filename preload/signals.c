@@ -84,6 +84,10 @@ static void default_action(int sig, siginfo_t *info, void *context)
  */
 static void on_end(int sig, siginfo_t *info, void *context)
 {
+	struct session *s = process_session_peek();
+
+	if (s && lifecycle_is_ours())
+		atomic_store(&s->ending_signal, (uint32_t)sig);
 	lifecycle_die();
 	default_action(sig, info, context);
 }

@@ -86,10 +86,19 @@ static inline void self_begin(struct thread_state *t, struct self_time *st)
 		self_start(st, SELF_EVERY);
 }
 
+/* Up to when the data reach, should the process be killed. */
+static void note_time(struct session *s, uint64_t ns)
+{
+	if (ns)
+		atomic_store_explicit(
+			&s->seen_mono_ns, ns, memory_order_relaxed);
+}
+
 static PP_COLD void self_add(struct session *s, const struct self_time *st)
 {
 	uint64_t ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - st->began;
 
+	note_time(s, sys_clock_ns(CLOCK_MONOTONIC));
 	session_count(s, STAT_SELF_NS, st->weight * (ns - st->clock_ns));
 }
 
@@ -167,8 +176,10 @@ static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
 		.thread = (uint16_t)c->slot,
 		.count = periods,
 		.amount = periods * process.cpu_period_ns,
+		.time_ns = sys_clock_ns(CLOCK_MONOTONIC),
 	};
 
+	note_time(c->s, r.time_ns);
 	key->kind = ROW_CPU;
 	if (!key->thread[0]) /* zero padded by the kernel */
 		(void)sys_call2(SYS_prctl, PR_GET_NAME, key->thread);

@@ -226,8 +226,10 @@ static void resume(void)
 	struct session *s = process_session_peek();
 
 	reports_withdraw();
-	if (s)
+	if (s) {
+		atomic_store(&s->written_kinds, 0);
 		atomic_store(&s->state, SESSION_READY);
+	}
 	atomic_store(&process.closed, 0);
 	atomic_store(&phase, RUNNING);
 	futex_wake_all(&phase);

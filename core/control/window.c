@@ -31,11 +31,15 @@ static void window_open(void)
 
 void window_close(void)
 {
+	struct session *s = process_session_peek();
+
 	if (!window_is_open())
 		return;
 	timers_end();
 	atomic_fetch_and(&process.enabled, ~PROFILE_BIT(PROFILE_CPU));
 	reports_write(PROFILE_BIT(PROFILE_CPU), REPORT_WINDOW, NULL);
+	if (s)
+		s->cpu_window_start_ns = 0;
 	log_line("CPU profile stopped");
 }
 

@@ -118,6 +118,7 @@ int child_run(char **argv, const int also[2], struct child_result *ret)
 	(void)close(error_pipe[1]);
 	ret->exec_errno = read_exec_errno(error_pipe[0]);
 	(void)close(error_pipe[0]);
+	ret->pid = child;
 	ret->wait_status = wait_for(child, &signals);
 	return 0;
 }

@@ -8,11 +8,14 @@
 #ifndef CHILD_H
 #define CHILD_H
 
+#include <sys/types.h>
+
 #include "pp.h"
 
 struct child_result {
 	int exec_errno; /* not 0: it was not started */
 	int wait_status;
+	pid_t pid;
 };
 
 /*

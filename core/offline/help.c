@@ -56,12 +56,15 @@ void help_pprofc(FILE *to)
 	(void)fprintf(to,
 		"Usage: pprofc run [OPTION]... [--] CMD [ARG]...\n"
 		"       pprofc symbolize [OPTION]... FILE...\n"
+		"       pprofc recover [OPTION]... [FILE|DIR]...\n"
 		"       pprofc --help | --version | --variables\n"
 		"\n"
 		"run: run a program and write CPU and heap profiles of it for\n"
 		"`go tool pprof`. `pprofc run --help` lists the options.\n"
 		"symbolize: put source lines and inlined functions into"
 		" profiles.\n`pprofc symbolize --help` lists the options.\n"
+		"recover: write the profiles of processes that were killed.\n"
+		"`pprofc recover --help` lists the options.\n"
 		"\n"
 		"The same without this command:\n"
 		"    LD_PRELOAD=libpprofc.so PPROFC_PROFILES=cpu CMD...\n"
@@ -108,6 +111,54 @@ void help_run(FILE *to)
 		"\nExit status: that of CMD; 125 if pprofc itself fails, 126 if"
 		" CMD cannot be\nexecuted, 127 if it is not found. If a signal"
 		" kills CMD, pprofc dies by it,\ntoo.\n");
+}
+
+void help_recover(FILE *to)
+{
+	(void)fputs(
+		"Usage: pprofc recover [OPTION]... [FILE|DIR]...\n"
+		"       pprofc recover --core=CORE [--exe=FILE] [-o TEMPLATE]\n"
+		"\n"
+		"Write the profiles of processes that were killed, from the "
+		"session"
+		" files they\nhave left: FILE, or all in DIR. Without either "
+		"those"
+		" in /dev/shm, in the\ncurrent directory and in those of"
+		" PPROFC_SESSION and PPROFC_OUTPUT.\n"
+		"\n"
+		"  -l, --list\n"
+		"        Only list them: program, process id, start, bytes in "
+		"use,\n"
+		"        samples, state, file. Separated by tabs, unless for a "
+		"terminal.\n"
+		"  -k, --keep\n"
+		"        Keep the session file. Without it, it is removed when "
+		"the\n"
+		"        profiles are written.\n"
+		"  -s, --snapshot\n"
+		"        Read the sessions of living processes, too. Nothing "
+		"is\n"
+		"        changed there.\n"
+		"  -f, --force\n"
+		"        Take a process that cannot be seen from here (of "
+		"another PID\n"
+		"        namespace, of another machine) for dead.\n"
+		"  -o TEMPLATE, --output=TEMPLATE\n"
+		"        Names of the profiles, as in PPROFC_OUTPUT, in place "
+		"of those\n"
+		"        the process would have given them.\n"
+		"  --exe=FILE\n"
+		"        Take the names of the program's own functions from "
+		"this copy.\n"
+		"  --core=CORE\n"
+		"        Take the session out of this core file.\n"
+		"  -h, --help\n"
+		"        This text.\n"
+		"\n"
+		"Exit status: 0, or 1 if a session could not be read or "
+		"written,"
+		" or 125 if\nthe options are wrong.\n",
+		to);
 }
 
 void help_variables(FILE *to)

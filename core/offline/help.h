@@ -13,6 +13,7 @@
 
 void help_pprofc(FILE *to);
 void help_run(FILE *to);
+void help_recover(FILE *to);
 
 /* One line per variable, fields separated by tabs: name, option, placeholder,
  * default, accepted, help. scripts/gen-docs reads it. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "help.h"
+#include "recover.h"
 #include "run.h"
 #include "say.h"
 #include "symbolizer.h"
@@ -28,6 +29,8 @@ int main(int argc, char **argv)
 		return run_main(argc - 1, argv + 1);
 	if (strcmp(what, "symbolize") == 0)
 		return symbolizer_main(argv + 1);
+	if (strcmp(what, "recover") == 0)
+		return recover_main(argc - 1, argv + 1);
 	if (is_option(what, "--help", "-h"))
 		help_pprofc(stdout);
 	else if (is_option(what, "--version", "-V"))
@@ -38,8 +41,8 @@ int main(int argc, char **argv)
 		if (*what)
 			say("there is no command %s", what);
 		say("usage: pprofc run [OPTION]... [--] CMD [ARG]..., or "
-		    "pprofc symbolize [OPTION]... FILE...; `pprofc --help` "
-		    "tells more");
+		    "pprofc recover, or pprofc symbolize FILE...; `pprofc "
+		    "--help` tells more");
 		return EXIT_PPROFC;
 	}
 	return 0;

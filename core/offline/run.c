@@ -17,6 +17,7 @@
 #include "library.h"
 #include "lines.h"
 #include "options.h"
+#include "recover.h"
 #include "run.h"
 #include "say.h"
 #include "status.h"
@@ -180,6 +181,8 @@ static int run_command(
 	if (out_of_reach && !options->quiet)
 		say("%s. It runs without being profiled", why);
 	failed = child_run(options->command, plan->signals, &result);
+	if (!failed && !result.exec_errno)
+		recover_after_run(status.path, result.pid, result.wait_status);
 	if (!failed && !result.exec_errno)
 		conclude(plan, &status, result.wait_status, out_of_reach,
 			options->quiet);

@@ -93,6 +93,13 @@ static void add_stats(struct comments *c, const struct snapshot *snap,
 			       snap->undrained));
 }
 
+static void add_notes(
+	struct comments *c, const char *const *notes, struct strings *t)
+{
+	for (unsigned i = 0; notes && notes[i] && i < COMMENTS_NOTES; i++)
+		add(c, strings_add_z(t, notes[i]));
+}
+
 static void add_memory(
 	struct comments *c, const struct session *s, struct strings *t)
 {
@@ -129,6 +136,7 @@ void comments_make(struct comments *c, const struct snapshot *snap,
 {
 	c->count = 0;
 	add_incomplete(c, snap, kind, l->strings);
+	add_notes(c, snap->notes, l->strings);
 	add_settings(c, &snap->session->settings, kind, l->strings);
 	add_stats(c, snap, kind, l->strings);
 	add_memory(c, snap->session, l->strings);

@@ -11,7 +11,8 @@
 #include "snapshot.h"
 #include "strings.h"
 
-#define COMMENTS_MAX (STAT_COUNT + 24u)
+#define COMMENTS_NOTES 8u /* of the request, at most */
+#define COMMENTS_MAX (STAT_COUNT + 24u + COMMENTS_NOTES)
 
 struct comments {
 	int64_t list[COMMENTS_MAX]; /* indexes of strings */

@@ -88,6 +88,8 @@ static int report(struct session *s, const struct report_request *request,
 	log_line("wrote %s (%s, %llu sample%s)", out->path,
 		profile_kind_names[request->kind],
 		(unsigned long long)snap.samples, snap.samples == 1 ? "" : "s");
+	if (request->ret_samples)
+		*request->ret_samples = snap.samples;
 	if (ret_path && path_size)
 		(void)str_copy(ret_path, path_size, out->path);
 	return 0;
@@ -102,6 +104,10 @@ int report_write(struct session *s, const struct report_request *request,
 	arena_init(&arena);
 	err = report(s, request, &arena, ret_path, path_size);
 	arena_free(&arena);
+	/* Should the process be killed now, it is not written once more. */
+	if (request->occasion == REPORT_EXIT && (!err || err == -ENODATA))
+		(void)atomic_fetch_or(
+			&s->written_kinds, PROFILE_BIT(request->kind));
 	if (err == -ENODATA)
 		return err;
 	if (err)

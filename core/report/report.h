@@ -32,6 +32,8 @@ struct report_request {
 	enum report_occasion occasion;
 	const struct live_copy *live; /* NULL = take it from the live table */
 	bool own_process; /* perf maps and /proc of this pid may be used */
+	const char *const *notes; /* more comments, NULL at the end; NULL */
+	uint64_t *ret_samples;	  /* how many the profile has; NULL */
 };
 
 /*

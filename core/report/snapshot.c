@@ -186,24 +186,13 @@ static void copy_rows(struct session *s, const struct report_request *request,
 	}
 }
 
-/* When the last record was made: the end of a process that is no more. */
-static uint64_t last_record_ns(const struct session *s)
-{
-	const struct ring_slot *slots = session_at(s, s->ring_off);
-	uint64_t last = s->start_mono_ns;
-
-	for (uint32_t i = 0; i < s->ring_slots; i++)
-		last = PP_MAX(last, slots[i].record.time_ns);
-	return last;
-}
-
 /* CPU profiles state their span, from its start. The heap kinds describe a
  * moment and have no duration, as Go's. */
 static void set_times(const struct session *s,
 	const struct report_request *request, struct snapshot *snap)
 {
 	uint64_t mono = request->own_process ? sys_clock_ns(CLOCK_MONOTONIC)
-					     : last_record_ns(s);
+					     : s->seen_mono_ns;
 	uint64_t ran = mono > s->start_mono_ns ? mono - s->start_mono_ns : 0;
 	uint64_t now = s->start_wall_ns + ran;
 	uint64_t start = s->start_wall_ns;
@@ -222,7 +211,7 @@ int snapshot_take(struct session *s, const struct report_request *request,
 	struct arena *arena, struct snapshot *ret)
 {
 	const struct live_copy *live = request->live;
-	struct snapshot snap = { .session = s };
+	struct snapshot snap = { .session = s, .notes = request->notes };
 	uint32_t count;
 	bool baton;
 

@@ -30,6 +30,7 @@ struct snapshot_row {
 
 struct snapshot {
 	const struct session *session;
+	const char *const *notes;  /* of the request */
 	struct snapshot_row *rows; /* those with a value that is not zero */
 	uint32_t count;
 	uint64_t samples;   /* taken: CPU expiries, recorded allocations */

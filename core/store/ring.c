@@ -278,13 +278,9 @@ unsigned ring_abandon(struct session *s, uint32_t thread)
 	return n;
 }
 
-/* Died between the two stores of recycle(). */
-static bool was_recycled(struct session *s, uint64_t t, uint64_t w)
+bool ring_slot_is_full(const struct ring_slot *slot)
 {
-	if (w != word(FREE, t + s->ring_slots, 0))
-		return false;
-	atomic_store(&s->ring_tail, t + 1);
-	return true;
+	return state_of(atomic_load(&slot->word)) == FULL;
 }
 
 /* What a dead writer left in ticket t's slot; false at the end of the ring. */
@@ -294,7 +290,8 @@ static bool recover_slot(
 	struct ring_slot *slot = slot_of(s, t);
 	uint64_t w = atomic_load(&slot->word);
 
-	if (was_recycled(s, t, w))
+	/* Recycled, perhaps claimed anew: only tail had not moved on. */
+	if ((w >> TICKET_SHIFT) == ((t + s->ring_slots) & TICKET_MASK))
 		return true;
 	if ((w >> TICKET_SHIFT) != (t & TICKET_MASK) || state_of(w) == FREE)
 		return false;
@@ -309,16 +306,27 @@ static bool recover_slot(
 	return true;
 }
 
+/* Whatever the words were: an empty ring. */
+static void reset(struct session *s)
+{
+	for (uint64_t t = 0; t < s->ring_slots; t++)
+		atomic_store(&slot_of(s, t)->word, word(FREE, t, 0));
+	atomic_store(&s->ring_tail, 0);
+	atomic_store(&s->ring_hint, 0);
+}
+
 unsigned ring_recover(struct session *s)
 {
 	uint64_t t = atomic_load(&s->ring_tail);
 	struct tally tally = { { 0 } };
 	unsigned applied = 0;
 
-	for (uint32_t i = 0; i < s->ring_slots; i++, t++)
+	/* Twice around: a slot may have been recycled once, not more. */
+	for (uint32_t i = 0; i < 2 * s->ring_slots; i++, t++)
 		if (!recover_slot(s, t, &tally, &applied))
 			break;
 	count_tally(s, &tally);
+	reset(s);
 	/* It may have died while it folded. */
 	atomic_store(&s->late, 1);
 	rows_fold(s);

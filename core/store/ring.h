@@ -81,8 +81,11 @@ uint64_t ring_end(const struct session *s) PP_ANY;
  * all claims of this thread slot become dead and counted. Returns how many. */
 unsigned ring_abandon(struct session *s, uint32_t thread) PP_ANY;
 
-/* For a session whose process is dead: applies what was FULL, counts claims as
- * lost. Returns records applied. */
+/* For a session whose process is dead, or a copy: applies what was FULL, counts
+ * claims as lost, leaves the ring empty. Returns records applied. */
 unsigned ring_recover(struct session *s) PP_ANY;
+
+/* Its record is complete and not yet added to a row. */
+bool ring_slot_is_full(const struct ring_slot *slot) PP_ANY;
 
 #endif

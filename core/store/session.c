@@ -9,23 +9,13 @@
 #include <string.h>
 
 #include "fmt.h"
-#include "live.h"
-#include "modules.h"
 #include "own_fd.h"
 #include "ring.h"
 #include "rows.h"
 #include "session.h"
+#include "session_layout.h"
 #include "session_place.h"
 #include "sys.h"
-#include "threads.h"
-
-#define RING_SLOTS 1024u
-#define FIRST_STACKS 2048u /* index slots */
-#define FIRST_ROWS 2048u   /* index slots */
-#define FIRST_ROW_DATA 64u
-#define FIRST_LIVE 1024u
-#define FIRST_MODULES 32u
-#define FIRST_THREADS 64u
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -128,29 +118,28 @@ void *seglist_grow(struct session *s, struct seglist *l, uint32_t i)
 	return seg ? seg + (uint64_t)index * l->elem_bytes : NULL;
 }
 
-static void define(struct seglist *l, uint32_t first, size_t elem_bytes)
+/* A table begins where session_tables says; all offsets are 0 = not there. */
+static void define_tables(struct session *s)
 {
-	l->first_bits = (uint32_t)__builtin_ctz(first);
-	l->elem_bytes = (uint32_t)elem_bytes;
+	for (unsigned i = 0; i < SESSION_TABLES; i++) {
+		struct seglist *l = session_table(s, i);
+
+		l->first_bits = session_tables[i].first_bits;
+		l->elem_bytes = session_tables[i].elem_bytes;
+	}
 }
 
 static int prepare_tables(struct session *s)
 {
 	struct ring_slot *slots;
 
-	define(&s->stack_index, FIRST_STACKS, sizeof(uint64_t));
-	define(&s->row_index, FIRST_ROWS, sizeof(uint64_t));
-	define(&s->rows, FIRST_ROW_DATA, sizeof(struct row));
-	define(&s->live_keys, FIRST_LIVE, sizeof(uint64_t));
-	define(&s->live_values, FIRST_LIVE, sizeof(struct live_value));
-	define(&s->modules, FIRST_MODULES, sizeof(struct module));
-	define(&s->threads, FIRST_THREADS, sizeof(struct thread_slot));
-	s->ring_slots = RING_SLOTS;
-	s->ring_off = session_extend(s, RING_SLOTS * sizeof(*slots));
+	define_tables(s);
+	s->ring_slots = SESSION_RING_SLOTS;
+	s->ring_off = session_extend(s, SESSION_RING_SLOTS * sizeof(*slots));
 	if (!s->ring_off)
 		return -ENOSPC;
 	slots = session_at(s, s->ring_off);
-	for (uint64_t i = 0; i < RING_SLOTS; i++)
+	for (uint64_t i = 0; i < SESSION_RING_SLOTS; i++)
 		atomic_store_explicit(
 			&slots[i].word, i << 24, memory_order_relaxed);
 	atomic_store(&s->heap_epoch, 1);
@@ -166,6 +155,7 @@ static int prepare(struct session *s, const struct settings *settings,
 	s->version = SESSION_VERSION;
 	s->header_bytes = (uint32_t)pp_round_up(sizeof(*s), PP_PAGE);
 	s->cap = space->cap;
+	s->mapped = space->cap;
 	s->anonymous = space->anonymous;
 	atomic_store(&s->used, s->header_bytes);
 	(void)str_copy(s->file_path, sizeof(s->file_path), space->path);
@@ -212,51 +202,44 @@ void session_unlink(struct session *s)
 void session_close(struct session *s)
 {
 	if (s)
-		(void)sys_munmap(s, s->cap);
+		(void)sys_munmap(s, s->mapped);
 }
 
-static bool is_session(const struct session *s, uint64_t file_bytes)
+static bool is_same(const struct session *a, const struct session *b)
 {
-	return s->magic == SESSION_MAGIC && s->version == SESSION_VERSION &&
-	       s->header_bytes == pp_round_up(sizeof(*s), PP_PAGE) &&
-	       s->cap == file_bytes && atomic_load(&s->used) <= s->cap &&
-	       atomic_load(&s->state) != SESSION_NEW;
+	return a->magic == b->magic && a->cap == b->cap &&
+	       memcmp(&a->identity, &b->identity, sizeof(a->identity)) == 0;
 }
 
-int session_open(const char *path, struct session **ret_session)
+static int map_private(const struct session *s, struct session **ret_copy)
 {
-	struct session *s = NULL;
 	struct own_fd f;
-	int err = own_fd_open(&f, path, O_RDONLY, 0);
+	int err = own_fd_open(&f, s->file_path, O_RDONLY, 0);
 
-	if (!err && f.size < sizeof(*s))
-		err = -EINVAL;
+	if (!err && f.size != s->cap)
+		err = -ESTALE;
 	if (!err)
-		s = sys_mmap(f.size, PROT_READ | PROT_WRITE,
+		*ret_copy = sys_mmap(s->cap, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_NORESERVE, f.fd, &err);
-	if (s && (!own_fd_is_ours(&f) || !is_session(s, f.size))) {
-		(void)sys_munmap(s, f.size);
-		s = NULL;
-		err = -EINVAL;
+	if (*ret_copy && (!own_fd_is_ours(&f) || !is_same(*ret_copy, s))) {
+		(void)sys_munmap(*ret_copy, s->cap);
+		*ret_copy = NULL;
+		err = -ESTALE;
 	}
 	(void)own_fd_close(&f);
-	if (s)
-		*ret_session = s;
 	return err;
 }
 
 int session_unshare(struct session *s)
 {
 	struct session *copy = NULL;
-	int err = s->anonymous ? 0 : session_open(s->file_path, &copy);
-	long moved = -ESTALE;
+	int err = s->anonymous ? 0 : map_private(s, &copy);
+	long moved;
 
 	if (!copy)
 		return err;
-	if (copy->cap == s->cap &&
-		memcmp(&copy->identity, &s->identity, sizeof(s->identity)) == 0)
-		moved = sys_call6(SYS_mremap, copy, s->cap, s->cap,
-			MREMAP_MAYMOVE | MREMAP_FIXED, s, 0);
+	moved = sys_call6(SYS_mremap, copy, s->cap, s->cap,
+		MREMAP_MAYMOVE | MREMAP_FIXED, s, 0);
 	if (moved < 0)
 		(void)sys_munmap(copy, copy->cap);
 	return moved < 0 ? (int)moved : 0;

@@ -79,8 +79,13 @@ struct session {
 	struct session_identity identity;
 	uint64_t start_wall_ns; /* CLOCK_REALTIME at the process's start */
 	uint64_t start_mono_ns; /* CLOCK_MONOTONIC at the same moment */
+	/* The last time a clock was read while something was recorded. */
+	_Atomic uint64_t seen_mono_ns;
+	_Atomic uint32_t written_kinds; /* final profiles that are there */
+	_Atomic uint32_t ending_signal; /* it is about to end the process */
 
 	uint64_t cap;	       /* bytes of address space */
+	uint64_t mapped;       /* the same, less in a copy */
 	_Atomic uint64_t used; /* bytes handed out */
 	_Atomic uint32_t full; /* a step was refused */
 	uint32_t anonymous;    /* no file behind it */
@@ -123,7 +128,7 @@ struct session {
 
 	/* Per kind: number of the last file written with .N, and totals. */
 	_Atomic uint32_t sequence[PROFILE_KINDS];
-	uint64_t cpu_window_start_ns; /* wall clock; toggle windows */
+	uint64_t cpu_window_start_ns; /* wall clock; 0 = no window is open */
 
 	uint64_t vdso_start;
 	char exe_path[SETTINGS_PATH_MAX];  /* the file being run */
@@ -143,11 +148,6 @@ struct session {
 int session_create(
 	const struct settings *settings, struct session **ret_session) PP_ANY;
 
-/* Map a session file of another process, read-write but private (so that the
- * report may drain a copy). Returns 0, -EINVAL if it is no complete session of
- * this version, or -errno. */
-int session_open(const char *path, struct session **ret_session) PP_ANY;
-
 /* In a child that a fork made in the middle of a hook, and that goes on with
  * it: from now on in a private copy of the parent's session, at its place. */
 int session_unshare(struct session *s) PP_ANY;
@@ -155,7 +155,8 @@ int session_unshare(struct session *s) PP_ANY;
 /* Remove the session's name from its directory; the mapping stays. */
 void session_unlink(struct session *s) PP_ANY;
 
-/* Unmap. Only for sessions of other processes and for tests. */
+/* Unmap. Only for the copies of session_open.h, for sessions of other processes
+ * and for tests. */
 void session_close(struct session *s) PP_ANY;
 
 /* Take `bytes` (rounded up to pages), zeroed and populated. Returns the offset,

@@ -4,7 +4,8 @@
  * They are what a profile can still be recovered from, so the newest few stay;
  * but in /dev/shm they are memory, and nobody else would give it back. A file
  * goes only if it is ours by name, owner and header, and if the header names a
- * process that is certainly gone.
+ * process that is certainly gone. What a `pprofc run` that goes on is going to
+ * recover (core/offline/recover_run.c) stays, however many there are.
  *
  * Context: PP_ANY; once in a process, when its session is made.
  */
@@ -45,6 +46,7 @@ _Static_assert(
 struct sweep {
 	const struct session *own;
 	char path[SETTINGS_PATH_MAX + 64];
+	char status[SETTINGS_PATH_MAX];
 	size_t dir_len; /* of the path: what comes before the name */
 	struct directory dir;
 	struct left kept[KEPT]; /* newest first */
@@ -118,6 +120,19 @@ static void remove_left(struct sweep *w, const struct left *l)
 
 /* --- whose it is ---------------------------------------------------------- */
 
+/* `pprofc run` is waiting for the end of the process, and will recover it. */
+static bool is_awaited(struct sweep *w, const struct own_fd *f)
+{
+	struct stat st;
+
+	if (sys_pread(f->fd, w->status, sizeof(w->status),
+		    offsetof(struct session, settings.status_path)) !=
+		(long)sizeof(w->status))
+		return false;
+	w->status[sizeof(w->status) - 1] = '\0';
+	return w->status[0] && sys_stat(w->status, &st) == 0;
+}
+
 /* The file has an owner and a header like ours; also tells its last change. */
 static bool read_identity(struct sweep *w, const struct left *l,
 	struct session_identity *ret, int64_t *ret_changed_s)
@@ -131,7 +146,8 @@ static bool read_identity(struct sweep *w, const struct left *l,
 		return false;
 	good = f.uid == (uint32_t)sys_call0(SYS_geteuid) &&
 	       sys_fstat(f.fd, &st) == 0 &&
-	       sys_pread(f.fd, &head, sizeof(head), 0) == (long)sizeof(head);
+	       sys_pread(f.fd, &head, sizeof(head), 0) == (long)sizeof(head) &&
+	       !is_awaited(w, &f);
 	(void)own_fd_close(&f);
 	/* One that is just being made is not ready. */
 	if (!good || head.magic != SESSION_MAGIC ||

@@ -167,8 +167,7 @@ static bool shm_has_room(void)
 	       (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= SHM_ROOM;
 }
 
-/* The directory of the output template, as far as it is fixed. */
-static void output_directory(
+void session_output_directory(
 	const struct settings *settings, char *dir, size_t size)
 {
 	size_t slash = 0;
@@ -187,7 +186,7 @@ static int space_auto(
 
 	if (shm_has_room() && space_in("/dev/shm", settings, ret) == 0)
 		return 0;
-	output_directory(settings, beside, sizeof(beside));
+	session_output_directory(settings, beside, sizeof(beside));
 	log_line("/dev/shm has no room for the session; using %s", beside);
 	if (space_in(beside, settings, ret) == 0)
 		return 0;

@@ -1,6 +1,6 @@
 /*
- * session_place.h - where a session's bytes lie, and whose they are. Private
- * to core/store. Context: PP_ANY.
+ * session_place.h - where a session's bytes lie, and whose they are. For
+ * core/store, and for who looks for sessions. Context: PP_ANY.
  */
 #ifndef SESSION_PLACE_H
 #define SESSION_PLACE_H
@@ -23,6 +23,10 @@ void session_release_space(struct session_space *space) PP_ANY;
 
 /* The name of a session's file: pid, and CLOCK_BOOTTIME when it was made. */
 #define SESSION_NAME "pprofc.%u.%lx.session"
+
+/* The directory of the output template, as far as it is fixed. */
+void session_output_directory(
+	const struct settings *settings, char *dir, size_t size) PP_ANY;
 
 /* Remove what killed processes have left beside this session's file, but for
  * the newest: session_left.c. */

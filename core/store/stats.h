@@ -29,6 +29,7 @@
 		1)                                                           \
 	X(STAT_LOST_HEAP_NESTED, "heap samples lost: inside pprofc", 1)      \
 	X(STAT_LOST_DEAD_CLAIMS, "records lost: writer vanished", 1)         \
+	X(STAT_DAMAGED, "rows and records left out: damaged", 1)             \
 	X(STAT_OVERFLOW,                                                     \
 		"samples without a stack, in [overflow]: "                   \
 		"PPROFC_MEMORY is too small",                                \
