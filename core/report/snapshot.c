@@ -128,8 +128,10 @@ static void read_cpu(struct row *row, bool window, int64_t *v)
 static void read_heap(const struct row *row, const struct live_copy *live,
 	uint32_t id, int64_t *v)
 {
-	v[0] = whole_objects(row->heap.objects);
-	v[1] = (int64_t)row->heap.bytes;
+	struct row_made made = rows_made(row);
+
+	v[0] = whole_objects(made.objects);
+	v[1] = (int64_t)made.bytes;
 	if (live && id < live->count) {
 		v[2] = whole_objects(live->sums[id].objects);
 		v[3] = (int64_t)live->sums[id].bytes;
@@ -157,7 +159,7 @@ static bool any_value(const int64_t *v)
 static uint64_t samples_of(const struct row *row, const int64_t *values)
 {
 	return row->key.kind == ROW_CPU ? (uint64_t)values[0]
-					: row->heap.raw_objects;
+					: rows_made(row).raw_objects;
 }
 
 static void copy_rows(struct session *s, const struct report_request *request,

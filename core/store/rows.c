@@ -169,10 +169,6 @@ static void fold_row(struct session *s, struct row *row)
 	struct row_late *late = &row->heap.late;
 	int64_t objects, bytes;
 
-	add(&row->heap.raw_objects, atomic_exchange(&late->raw_objects, 0));
-	add(&row->heap.raw_bytes, atomic_exchange(&late->raw_bytes, 0));
-	add(&row->heap.objects, atomic_exchange(&late->objects, 0));
-	add(&row->heap.bytes, atomic_exchange(&late->bytes, 0));
 	objects = atomic_exchange(&late->live_objects, 0);
 	bytes = atomic_exchange(&late->live_bytes, 0);
 	if (objects || bytes)

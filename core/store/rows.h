@@ -30,7 +30,9 @@ struct row_key {
 	char thread[16];     /* thread name, zero padded; ROW_HEAP: empty */
 };
 
-/* Additions made past a full ring; folded in by the next baton holder. */
+/* Additions made past a full ring. Those to what is live are folded in by the
+ * next baton holder, for the peak; the others stay here and count from here:
+ * nothing is under way in between when the process is killed. */
 struct row_late {
 	_Atomic uint64_t raw_objects, raw_bytes, objects, bytes;
 	_Atomic int64_t live_objects, live_bytes;
@@ -101,6 +103,21 @@ void rows_apply(struct session *s, const struct record *r) PP_ANY;
 /* The same past a full ring, by anyone, without order: totals stay exact; the
  * peak may miss this record's moment. */
 void rows_apply_late(struct session *s, const struct record *r) PP_ANY;
+
+/* What a heap row has added up in all. */
+struct row_made {
+	uint64_t raw_objects, raw_bytes, objects, bytes;
+};
+
+static inline struct row_made rows_made(const struct row *row)
+{
+	const struct row_late *late = &row->heap.late;
+
+	return (struct row_made){ row->heap.raw_objects + late->raw_objects,
+		row->heap.raw_bytes + late->raw_bytes,
+		row->heap.objects + late->objects,
+		row->heap.bytes + late->bytes };
+}
 
 /* Fold what rows_apply_late() added into the rows. Baton holder; ring_drain()
  * calls it, so after a drain the rows are complete. */

@@ -167,7 +167,7 @@ static void print_objects(const struct session *s, uint64_t size)
 			const struct row *row = element(&s->rows, v->row);
 
 			last = v->row;
-			made += row->heap.raw_objects +
+			made += rows_made(row).raw_objects +
 				pending(s, RECORD_ALLOC, v->row);
 		}
 	}

@@ -125,7 +125,7 @@ static void sum_rows(
 		CHECK(row != NULL);
 		if (!row)
 			return;
-		*ret_objects += atomic_load(&row->heap.objects);
+		*ret_objects += rows_made(row).objects;
 		*ret_live += atomic_load(&row->heap.live_bytes);
 	}
 }
@@ -176,8 +176,8 @@ TEST(ring_full_without_baton_adds_directly)
 	CHECK_EQ(session_stat(s, STAT_DIRECT), 5000 - s->ring_slots);
 	(void)ring_drain(s, UINT32_MAX);
 	baton_release(s);
-	CHECK_EQ(atomic_load(&row->heap.raw_objects), 5000);
-	CHECK_EQ(atomic_load(&row->heap.bytes), 35000);
+	CHECK_EQ(rows_made(row).raw_objects, 5000);
+	CHECK_EQ(rows_made(row).bytes, 35000);
 	CHECK_EQ(atomic_load(&row->heap.live_bytes), 35000);
 	session_close(s);
 }
@@ -263,7 +263,7 @@ TEST(recovery_goes_on_from_any_step)
 	rows_apply_late(s, &r);
 	atomic_store(&s->late, 0); /* as after the exchange */
 	CHECK_EQ(ring_recover(s), 0);
-	CHECK_EQ(atomic_load(&rows_get(s, r.row)->heap.raw_objects), 1);
+	CHECK_EQ(rows_made(rows_get(s, r.row)).raw_objects, 1);
 	session_close(s);
 }
 
