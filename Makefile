@@ -38,7 +38,7 @@ see_core/offline := core/offline core/control core/report $(see_core/store)
 see_core/symbolize := core/symbolize proto core/base
 see_preload := preload $(see_core/control)
 see_tests/unit := tests/unit $(see_preload) $B/gen
-see_tests/fuzz := tests/fuzz core/offline $(see_core/control)
+see_tests/fuzz := tests/fuzz core/offline $(see_core/control) core/symbolize
 
 # --- Flags ------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -59,6 +59,7 @@ extra_preload := $(HOOKED:%=-fno-builtin-%)
 extra_core/control := -DPPROFC_LIBEXECDIR='"$(LIBEXECDIR)"'
 extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"' $(extra_core/control)
 extra_core/symbolize = $(shell $(PKG_CONFIG) --cflags libdw)
+extra_tests/fuzz = $(extra_core/symbolize)
 extra_proto = -I$B/gen $(shell $(PKG_CONFIG) --cflags libprotobuf-c)
 extra_core/capture = -idirafter $B/deps/include
 extra_tests/unit := -DPP_NO_CONTEXT_CHECK -DPPROFC_BUILD='"$B"'
@@ -157,10 +158,11 @@ $B/pprofc: $(call obj,$(OFF_SRC)) $B/core.a $(UNWIND)
 	$Q$(CC) -o $@ $(filter %.o %.a,$(filter-out $(UNWIND),$^)) $(BASE) \
 		$(CFLAGS) $(LDFLAGS) $(LIBS)
 
+SYM_LIBS = $(shell $(PKG_CONFIG) --libs libdw libelf zlib) -l:libiberty.a
 $B/pprofc-symbolize: $(call obj,$(SYM_SRC)) $B/core.a
 	$(call say,LINK)
 	$Q$(CC) -o $@ $^ $(BASE) $(CFLAGS) $(LDFLAGS) \
-		$(shell $(PKG_CONFIG) --libs libdw libelf zlib) -l:libiberty.a
+		$(SYM_LIBS)
 
 $B/pprofc.pc: Makefile $B/.libdir
 	$Qprintf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' \
@@ -181,7 +183,7 @@ $B/unit/%: $B/obj/tests/unit/%.o $B/core.a $(UNWIND)
 # by clang, with a fuzzer. What a target's own objects define replaces that of
 # the archive.
 fuzz_obj = $(addprefix $(1)/obj/tests/fuzz/,fuzz_$(2).o fuzz.o arena_malloc.o)
-FUZZ_SRC := $(LIB_SRC) $(filter-out %/main.c,$(OFF_SRC))
+FUZZ_SRC := $(LIB_SRC) $(filter-out %/main.c,$(OFF_SRC) $(SYM_SRC))
 FUZZING := -fsanitize=address,undefined -fno-sanitize-recover=all
 .SECONDEXPANSION:
 $B/fuzz/.a: $(call obj,$(FUZZ_SRC)) $(GEN_O)
@@ -191,7 +193,7 @@ $(FUZZ): $B/fuzz/%: $$(call fuzz_obj,$B,$$*) $B/obj/tests/fuzz/replay.o \
 		$B/fuzz/.a $(UNWIND)
 	$(call say,LINK)
 	$Q$(CC) -o $@ $(filter-out $(UNWIND),$^) $(BASE) $(CFLAGS) $(LDFLAGS) \
-		$(LIBS)
+		-Wl,--as-needed $(LIBS) $(SYM_LIBS)
 
 $B/fuzzing/obj/%.o: %.c Makefile | $(READY) $(GEN_C)
 	$(call say,CC)
@@ -205,7 +207,7 @@ $(FUZZ:$B/fuzz/%=$B/fuzzing/%): $B/fuzzing/%: \
 		$$(call fuzz_obj,$B/fuzzing,$$*) $B/fuzzing/.a $(UNWIND)
 	$(call say,LINK)
 	$Qclang -o $@ $(filter-out $(UNWIND),$^) -fsanitize=fuzzer $(FUZZING) \
-		-g $(LIBS)
+		-g -Wl,--as-needed $(LIBS) $(SYM_LIBS)
 
 define program
 $(1): $(2) $(wildcard $(dir $(2))*.h) Makefile | $(READY)

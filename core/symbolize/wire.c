@@ -12,8 +12,10 @@
 
 struct wire wire_open(struct slice message)
 {
+	/* Of nothing the address may be NULL. */
 	return (struct wire){ .at = message.data,
-		.end = message.data + message.len };
+		.end = message.len ? message.data + message.len
+				   : message.data };
 }
 
 static bool bad(struct wire *w)

@@ -5,6 +5,7 @@ Small ELF files made by the compiler and byte by byte, and what the other
 readers expect, in all its forms. What a fuzzer found on top of them is kept by
 `scripts/fuzz --keep`; so this is only run when a target is new.
 """
+import gzip
 import os
 import struct
 import subprocess
@@ -153,6 +154,69 @@ def elf_seeds():
 
 # --- the others --------------------------------------------------------------
 
+def dwarf_seeds():
+    """Small sections of all that is looked at, in both versions."""
+    for name, flags in {"5": [], "4": ["-gdwarf-4"], "types": [
+            "-fdebug-types-section"], "ranges": ["-ffunction-sections"],
+                        "zlib": ["-Wl,--compress-debug-sections=zlib"],
+                        "split": ["-gsplit-dwarf"]}.items():
+        save("dwarf", name, compiled("-shared", "-fPIC", "-g", "-O2", *flags))
+    for name, flags in (("debug", ["--only-keep-debug"]),
+                        ("none", ["--strip-debug"])):
+        save("dwarf", name, compiled(*INTERP, "-g", *flags))
+
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out += bytes([n & 0x7f | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def number(field, value):
+    return varint(field << 3) + varint(value)
+
+
+def text(field, value):
+    return varint(field << 3 | 2) + varint(len(value)) + value
+
+
+def profile_seeds():
+    names = [b"", b"cpu", b"ns", b"/bin/x", b"ab12", b"main",
+             b"_ZN2ns3fooIiEEvT_", b"_RNvC3abc4main", b"a.c", b"note",
+             b"_ZN4core3fmt17h0123456789abcdefE"]
+    strings = b"".join(text(6, s) for s in names)
+    mapping = text(3, b"".join(number(i + 1, v) for i, v in enumerate(
+        [1, 0x400000, 0x500000, 0x1000, 3, 4, 1, 0, 0, 0])))
+    functions = b"".join(text(5, number(1, i) + number(2, i + 4) +
+                              number(3, i + 4) + number(4, 8) + number(5, 9))
+                         for i in range(1, 5))
+    locations = b"".join(
+        text(4, number(1, i) + number(2, 1) + number(3, 0x400000 + i) +
+             text(4, number(1, i) + number(2, 17 * i)) +
+             (text(4, number(1, 1)) if i == 2 else b""))
+        for i in range(1, 5))
+    sample = text(2, text(1, varint(1) + varint(2)) + text(2, varint(7)) +
+                  text(3, number(1, 9) + number(3, 5)))
+    unpacked = text(2, number(1, 3) + number(2, 1))
+    header = text(1, number(1, 1) + number(2, 2)) + number(9, 1 << 60) + \
+        number(10, 5) + text(11, number(1, 1)) + number(12, 100) + \
+        text(13, varint(9)) + number(14, 1)
+    whole = header + sample + unpacked + mapping + locations + functions + \
+        strings
+    save("profile", "whole", whole)
+    save("profile", "strings-first", strings + functions + locations + mapping)
+    save("profile", "gzip", gzip.compress(whole, mtime=0))
+    save("profile", "two-members", gzip.compress(whole[:100], mtime=0) +
+         gzip.compress(whole[100:], mtime=0))
+    save("profile", "cut", gzip.compress(whole, mtime=0)[:60])
+    save("profile", "unknown-fields", whole + text(99, b"xyz") +
+         varint(100 << 3 | 5) + b"1234" + varint(101 << 3 | 1) + b"12345678")
+    save("profile", "large-id", whole + text(5, number(1, 2 ** 64 - 1)))
+    save("profile", "twice", whole + whole)
+
+
 def perf_map_seeds():
     save("perf_map", "usual", b"1000 40 LazyCompile:~f a.js:1\n"
          b"1040 20 name with blanks\n100000 ffffff all\n")
@@ -270,6 +334,8 @@ def session_seeds():
 
 if __name__ == "__main__":
     elf_seeds()
+    dwarf_seeds()
+    profile_seeds()
     perf_map_seeds()
     unwind_seeds()
     config_seeds()
