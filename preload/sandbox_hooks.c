@@ -21,6 +21,7 @@
 #include "real.h"
 #include "sandbox.h"
 #include "signal_hooks.h"
+#include "symbolizer.h"
 #include "sys.h"
 
 /* Theirs end in "...", which no hook can pass on. */
@@ -48,8 +49,13 @@ static uint32_t begin(unsigned long mode, unsigned long program)
 {
 	uint32_t image = 0;
 
-	if (lifecycle_is_ours() && hurts(mode, (const void *)program))
-		image = lifecycle_withdraw();
+	if (lifecycle_is_ours()) {
+		if (hurts(mode, (const void *)program))
+			image = lifecycle_withdraw();
+		else if (mode == SECCOMP_MODE_FILTER && program &&
+			 sandbox_forbids_orphans((const void *)program))
+			symbolizer_forbid();
+	}
 	if (image) {
 		signal_hooks_withdraw();
 		leave_next_images();

@@ -202,7 +202,8 @@ static bool is_allowed(struct machine *m, const struct sandbox_call *call)
 	return is_harmless(answer(m), call->must_work);
 }
 
-bool sandbox_hurts(const void *program)
+static bool allows(
+	const void *program, const struct sandbox_call *calls, size_t count)
 {
 	const uint64_t at = (uintptr_t)program;
 	struct machine m = { .pc = 0 };
@@ -213,12 +214,23 @@ bool sandbox_hurts(const void *program)
 	if (!safe_read_unaligned(&m.reader, at, &length) ||
 		!safe_read_unaligned(&m.reader,
 			at + offsetof(struct sock_fprog, filter), &m.code))
-		return true;
+		return false;
 	m.length = (uint16_t)length;
 	if (m.length == 0 || m.length > MOST_CODE)
-		return true;
-	for (size_t i = 0; i < sandbox_calls_count; i++)
-		if (!is_allowed(&m, &sandbox_calls[i]))
-			return true;
-	return false;
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!is_allowed(&m, &calls[i]))
+			return false;
+	return true;
+}
+
+bool sandbox_hurts(const void *program)
+{
+	return !allows(program, sandbox_calls, sandbox_calls_count);
+}
+
+bool sandbox_forbids_orphans(const void *program)
+{
+	return !allows(
+		program, sandbox_orphan_calls, sandbox_orphan_calls_count);
 }

@@ -14,6 +14,9 @@
  * as now? One that cannot be read does: the kernel will not take it either. */
 bool sandbox_hurts(const void *program) PP_ANY;
 
+/* Would it, when we start another program? */
+bool sandbox_forbids_orphans(const void *program) PP_ANY;
+
 /* Is there a filter that would, from before this program was executed? */
 bool sandbox_is_inherited(void) PP_NORMAL;
 

@@ -95,3 +95,21 @@ const struct sandbox_call sandbox_calls[] = {
 };
 
 const size_t sandbox_calls_count = PP_ARRAY_LEN(sandbox_calls);
+
+const struct sandbox_call sandbox_orphan_calls[] = {
+	CALL_WITH(clone, 0,
+		CLONE_VM | CLONE_FILES | CLONE_UNTRACED | CLONE_VFORK),
+	CALL_WITH(prctl, 0, PR_GET_CHILD_SUBREAPER),
+	CALL(wait4),
+	CALL(kill),
+	/* The rest in a process of its own, which is then gone. */
+	CALL(setsid),
+	CALL(chdir),
+	CALL(sched_getscheduler),
+	CALL(getpriority),
+	CALL(setpriority),
+	CALL_WITH(openat, 2, O_RDWR),
+	CALL(execve),
+};
+
+const size_t sandbox_orphan_calls_count = PP_ARRAY_LEN(sandbox_orphan_calls);

@@ -20,4 +20,10 @@ extern const struct sandbox_call sandbox_calls[]
 	__attribute__((visibility("hidden")));
 extern const size_t sandbox_calls_count __attribute__((visibility("hidden")));
 
+/* Those that start another program (orphan.c). */
+extern const struct sandbox_call sandbox_orphan_calls[]
+	__attribute__((visibility("hidden")));
+extern const size_t sandbox_orphan_calls_count
+	__attribute__((visibility("hidden")));
+
 #endif

@@ -160,6 +160,20 @@ PROCESSES = [
     *followed("no", "*", {"processes": 1}),
 ]
 
+# Source lines, whatever the setting of the row is.
+LINES = {"PPROFC_SYMBOLS": "lines"}
+ORPHANS = [
+    *ways("orphans", "waits subreaper pipe_ends group usage no_execution "
+          "no_process", env=LINES, processes=alone("orphans")),
+    *ways("orphans", "other_user next_namespace", env=LINES, root=True,
+          processes=alone("orphans")),
+    *ways("orphans", "first_process", env=LINES, root=True,
+          out=b"fine\nfine\n", processes={"orphans": 2}),
+    # The directory of the profiles is not there, or root's.
+    *ways("orphans", "other_root no_room", env=LINES, root=True,
+          profile=NOTHING),
+]
+
 # --- descriptors and confinement ----------------------------------------------
 
 CONFINED = [
@@ -277,7 +291,7 @@ KINDS = [
         processes={} if kind == "none" else alone("kinds"))
     for kind in ("none", "cpu", "heap", "allocs", "heap_peak")]
 
-ROWS = SIGNALS + ENDINGS + PROCESSES + CONFINED + LOADER + PLACES + KINDS
+ROWS = SIGNALS + ENDINGS + PROCESSES + ORPHANS + CONFINED + LOADER + PLACES + KINDS
 
 
 def missing(row):

@@ -21,7 +21,7 @@ from rows import CPU, FULL, HEAP, NOTHING, ROWS, SEEN, lib
 import wire
 
 SETTINGS = {
-    "default": {},
+    "default": {"PPROFC_SYMBOLS": "lines"},
     "cpu at the tick": {"PPROFC_CPU_HZ": 250},
     "every allocation": {"PPROFC_HEAP_RATE": 1},
 }
@@ -57,6 +57,19 @@ def run(row, argv, directory, preload, settings):
     finally:
         lib.end(process)
     return Done(process.pid, process.returncode, out, err)
+
+
+def helpers_of(directory):
+    """Who is still adding source lines to profiles there."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        if b"pprofc-symbolize" in words and bytes(directory) in words:
+            found.append(path.parent.name)
+    return found
 
 
 def check(done, status, out):
@@ -155,6 +168,7 @@ def once(row, preload, setting, out):
         began = time.time() - 1
         done = run(row, row.argv, d, preload, SETTINGS[setting])
         check(done, row.status, done.out if out is None else out)
+        lib.wait_for(lambda: not helpers_of(d), "end of the helper", 100)
         if row.then:
             check(run(row, row.then, d, False, {}), 0, b"fine\n")
         if preload:
