@@ -26,6 +26,7 @@
 #include "thread_hooks.h"
 #include "unwind.h"
 #include "unwind_libunwind.h"
+#include "wait_hooks.h"
 
 /* The C++ ABI's atexit, and its brother for quick_exit. */
 extern int __cxa_atexit(void (*fn)(void *), void *arg, void *object);
@@ -117,6 +118,7 @@ static PP_ENTER_NORMAL __attribute__((constructor)) void load(void)
 		exec_env_start();
 	if (!is_dormant(s))
 		set_up(s);
+	wait_hooks_start();
 	heap_start(heap_hooks_start());
 	cxx_new_start();
 	if (!heap_is_on() && !confined)

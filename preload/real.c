@@ -179,6 +179,8 @@ static void *must(const char *name)
 	}
 REAL_HEAP(STUB_HEAP)
 REAL_LIFE(STUB_LIFE)
+REAL_WAITS(STUB_LIFE)
+REAL_UNLOCKS(STUB_LIFE)
 
 #define REAL_FIRST(result, name, params, args) .name = first_##name,
 struct real real = { REAL_LIST(REAL_FIRST) };

@@ -28,6 +28,8 @@
 
 #include "pp.h"
 
+#include "real_waits.h"
+
 /* The malloc family. While the calling thread is inside dlsym these serve from
  * a static buffer: real_is_early(). */
 #define REAL_HEAP(X)                                                         \
@@ -149,7 +151,7 @@
 	X(int, setgroups, (size_t n, const gid_t *list), (n, list))            \
 	X(int, initgroups, (const char *user, gid_t group), (user, group))
 
-#define REAL_LIST(X) REAL_HEAP(X) REAL_LIFE(X)
+#define REAL_LIST(X) REAL_HEAP(X) REAL_LIFE(X) REAL_WAITS(X) REAL_UNLOCKS(X)
 
 struct real {
 #define REAL_MEMBER(result, name, params, args) result(*name) params;

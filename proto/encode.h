@@ -28,7 +28,7 @@ struct encoder {
 
 /* Room for a sample of n locations with four values and labels; more than any
  * other message but a string needs. */
-#define ENCODE_SAMPLE_BYTES(n) ((n)*10 + 512)
+#define ENCODE_SAMPLE_BYTES(n) ((n)*10 + 1536)
 
 struct encode_value_type {
 	int64_t type, unit;
@@ -59,7 +59,7 @@ struct encode_sample {
 	const struct encode_label *labels;
 	size_t label_count; /* at most ENCODE_LABELS */
 };
-#define ENCODE_LABELS 4u
+#define ENCODE_LABELS 20u
 
 struct encode_mapping {
 	uint64_t id, start, limit, file_offset;

@@ -129,6 +129,30 @@ static inline __attribute__((always_inline)) bool arch_sub_borrows(
 	return borrow;
 }
 
+/* *word == 0 in one instruction: gcc 12 makes two of a plain comparison. */
+static inline __attribute__((always_inline)) bool arch_is_zero(const int *word)
+{
+	bool zero;
+
+	__asm__("cmpl $0, %1" : "=@ccz"(zero) : "m"(*word));
+	return zero;
+}
+
+/* Compare and exchange 16 aligned bytes; on failure *old is what is there. */
+static inline bool arch_cas16(void *at, void *old, const void *new)
+{
+	uint64_t *o = old;
+	const uint64_t *n = new;
+	bool done;
+
+	__asm__ volatile(
+		"lock cmpxchg16b %1"
+		: "=@ccz"(done), "+m"(*(__int128 *)at), "+a"(o[0]), "+d"(o[1])
+		: "b"(n[0]), "c"(n[1])
+		: "memory");
+	return done;
+}
+
 /*
  * Start fn(arg) on a stack of its own with raw clone(flags); when fn returns,
  * the thread leaves through exit(2) and touches no memory after storing 0 to

@@ -10,11 +10,26 @@
 #include "settings.h"
 #include "sys.h"
 
+const char *const wait_class_names[WAIT_CLASSES] = {
+	[WAIT_MUTEX] = "mutex",
+	[WAIT_RWLOCK] = "rwlock",
+	[WAIT_COND] = "cond",
+	[WAIT_SEM] = "sem",
+	[WAIT_BARRIER] = "barrier",
+	[WAIT_JOIN] = "join",
+	[WAIT_ONCE] = "once",
+	[WAIT_SLEEP] = "sleep",
+	[WAIT_POLL] = "poll",
+	[WAIT_IO] = "io",
+};
+
 const char *const profile_kind_names[PROFILE_KINDS] = {
 	[PROFILE_CPU] = "cpu",
 	[PROFILE_HEAP] = "heap",
 	[PROFILE_ALLOCS] = "allocs",
 	[PROFILE_HEAP_PEAK] = "heap_peak",
+	[PROFILE_MUTEX] = "mutex",
+	[PROFILE_BLOCK] = "block",
 };
 
 static const struct settings *places;

@@ -15,6 +15,8 @@ enum profile_kind {
 	PROFILE_HEAP,
 	PROFILE_ALLOCS,
 	PROFILE_HEAP_PEAK,
+	PROFILE_MUTEX,
+	PROFILE_BLOCK,
 	PROFILE_KINDS,
 };
 
@@ -22,8 +24,33 @@ enum profile_kind {
 #define PROFILE_HEAP_FAMILY                                        \
 	(PROFILE_BIT(PROFILE_HEAP) | PROFILE_BIT(PROFILE_ALLOCS) | \
 		PROFILE_BIT(PROFILE_HEAP_PEAK))
+#define PROFILE_WAIT_FAMILY \
+	(PROFILE_BIT(PROFILE_MUTEX) | PROFILE_BIT(PROFILE_BLOCK))
+/* What the dump signal asks for. */
+#define PROFILE_DUMPED (PROFILE_HEAP_FAMILY | PROFILE_WAIT_FAMILY)
 
-/* "cpu", "heap", "allocs", "heap_peak": in file names and PPROFC_PROFILES. */
+/* What a thread waits for: the label `wait` of the block profile. */
+enum wait_class {
+	WAIT_MUTEX,
+	WAIT_RWLOCK,
+	WAIT_COND,
+	WAIT_SEM,
+	WAIT_BARRIER,
+	WAIT_JOIN,
+	WAIT_ONCE,
+	WAIT_SLEEP,
+	WAIT_POLL,
+	WAIT_IO,
+	WAIT_CLASSES,
+};
+
+#define WAIT_BIT(class) (1u << (class))
+
+/* "mutex", "rwlock" and so on. */
+extern const char *const wait_class_names[WAIT_CLASSES]
+	__attribute__((visibility("hidden")));
+
+/* "cpu", "heap" and so on: in file names and PPROFC_PROFILES. */
 extern const char *const profile_kind_names[PROFILE_KINDS]
 	__attribute__((visibility("hidden")));
 
@@ -35,8 +62,13 @@ enum unwinder_choice { UNWINDER_OWN, UNWINDER_LIBUNWIND };
 #define SETTINGS_PATH_MAX 1024 /* longer paths are refused when read */
 
 struct settings {
-	uint32_t profiles;  /* PROFILE_BIT mask; 0 = dormant */
-	uint32_t cpu_hz;    /* after capping at the tick rate */
+	uint32_t profiles;    /* PROFILE_BIT mask; 0 = dormant */
+	uint32_t cpu_hz;      /* after capping at the tick rate */
+	uint32_t block_waits; /* WAIT_BIT mask: classes in the block profile */
+	uint32_t
+		mutex_fraction; /* 1 of so many releases is recorded; 0 = off */
+	uint32_t block_rate;	/* ns: shorter waits are sampled; 0 = off */
+	uint32_t lock_events;	/* waits and releases recorded a second */
 	uint64_t heap_rate; /* mean bytes between samples; 1 = all, 0 = off */
 	uint64_t memory_bytes;	   /* cap of the session */
 	uint32_t max_depth;	   /* frames kept of one stack, 2..1024 */

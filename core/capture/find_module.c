@@ -115,17 +115,17 @@ static bool find_any(uint64_t pc, bool doubtful, struct object *o)
 			   : own_modules_find(pc, o);
 }
 
-bool find_segment(uint64_t pc, bool doubtful, struct segment *ret)
+/* The executable segment of an object that pc lies in; the first one for any
+ * pc. */
+static bool take_segment(struct segment *ret, uint64_t pc, bool any)
 {
 	struct object *o = &ret->object;
 
-	if (!find_any(pc, doubtful, o))
-		return false;
 	for (unsigned i = 0; i < o->phnum; i++) {
 		const ElfW(Phdr) *p = &o->phdr[i];
 
 		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) ||
-			pc - (o->bias + p->p_vaddr) >= p->p_memsz)
+			(!any && pc - (o->bias + p->p_vaddr) >= p->p_memsz))
 			continue;
 		ret->start = o->bias + p->p_vaddr;
 		ret->limit = ret->start + p->p_memsz;
@@ -133,6 +133,12 @@ bool find_segment(uint64_t pc, bool doubtful, struct segment *ret)
 		return true;
 	}
 	return false;
+}
+
+bool find_segment(uint64_t pc, bool doubtful, struct segment *ret)
+{
+	return find_any(pc, doubtful, &ret->object) &&
+	       take_segment(ret, pc, false);
 }
 
 void find_cfi_source(const struct object *o, struct cfi_source *ret)
@@ -199,6 +205,17 @@ unsigned find_instance(
 	if (instance)
 		rules_module_put(seg->start, generation, instance);
 	return instance;
+}
+
+unsigned find_data_instance(
+	struct session *s, uint64_t address, uint32_t generation)
+{
+	struct segment seg;
+
+	return find_any(address, false, &seg.object) &&
+			       take_segment(&seg, address, true)
+		       ? find_instance(s, &seg, generation)
+		       : 0;
 }
 
 unsigned find_jit_instance(struct session *s, uint64_t pc, uint32_t generation)

@@ -58,6 +58,10 @@ void find_cfi_source(const struct object *o, struct cfi_source *ret) PP_ANY;
 unsigned find_instance(struct session *s, const struct segment *seg,
 	uint32_t generation) PP_ANY;
 
+/* The instance of the object that a variable lies in; 0 = in none. */
+unsigned find_data_instance(
+	struct session *s, uint64_t address, uint32_t generation) PP_ANY;
+
 /* The instance for generated code at pc: whole JIT_GRAIN blocks. */
 #define JIT_GRAIN (UINT64_C(1) << 20)
 unsigned find_jit_instance(

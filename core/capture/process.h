@@ -14,6 +14,7 @@
 
 #include "pp.h"
 
+#include "lock_table.h"
 #include "session.h"
 #include "settings.h"
 
@@ -50,6 +51,7 @@ struct process_wiped {
 	 * zero = some sampled object may hash here. */
 #define FILTER_SLOTS 65536u
 	_Alignas(PP_CACHE_LINE) _Atomic uint8_t filter[FILTER_SLOTS];
+	struct lock_table locks; /* who waits: no one in a child */
 } __attribute__((aligned(PP_PAGE)));
 
 extern struct process_wiped process_wiped __attribute__((visibility("hidden")));

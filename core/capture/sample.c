@@ -17,6 +17,7 @@
 #include "process.h"
 #include "ring.h"
 #include "sample.h"
+#include "self_time.h"
 #include "size_class.h"
 #include "stacks.h"
 #include "sys.h"
@@ -51,61 +52,6 @@ static struct capture begin(struct session *s, struct thread_state *t)
 		.slot = thread_slot_of(s, t),
 		.bounds = { t->stack_lo, t->stack_hi },
 	};
-}
-
-/* Our own cost, on the thread's CPU clock. Two system calls around each slow
- * path would cost more than what they measure, so of a thread's later ones one
- * in SELF_EVERY is timed, in turn one with an odd and one with an even number
- * (allocations and frees may alternate), and counts SELF_EVERY times. A reading
- * of the clock is taken off; single differences may be below zero. */
-#define SELF_FIRST 64u
-#define SELF_EVERY 1024u
-
-struct self_time {
-	uint64_t weight;	  /* 0: not timed, nothing else is set */
-	uint64_t began, clock_ns; /* what one reading of the clock takes */
-};
-
-static PP_COLD void self_start(struct self_time *st, uint64_t weight)
-{
-	uint64_t first = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-
-	st->weight = weight;
-	st->began = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	st->clock_ns = st->began - first;
-}
-
-static inline void self_begin(struct thread_state *t, struct self_time *st)
-{
-	uint32_t n = ++t->slow_paths;
-
-	st->weight = 0;
-	if (pp_unlikely(n <= SELF_FIRST))
-		self_start(st, 1);
-	else if (pp_unlikely(n % SELF_EVERY == (n / SELF_EVERY) % 2))
-		self_start(st, SELF_EVERY);
-}
-
-/* Up to when the data reach, should the process be killed. */
-static void note_time(struct session *s, uint64_t ns)
-{
-	if (ns)
-		atomic_store_explicit(
-			&s->seen_mono_ns, ns, memory_order_relaxed);
-}
-
-static PP_COLD void self_add(struct session *s, const struct self_time *st)
-{
-	uint64_t ns = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - st->began;
-
-	note_time(s, sys_clock_ns(CLOCK_MONOTONIC));
-	session_count(s, STAT_SELF_NS, st->weight * (ns - st->clock_ns));
-}
-
-static inline void self_end(struct session *s, const struct self_time *st)
-{
-	if (pp_unlikely(st->weight))
-		self_add(s, st);
 }
 
 static bool is_own(frame_t f)
@@ -353,6 +299,12 @@ static uint32_t walk_alloc(struct session *s, struct thread_state *t,
 	if (memo) /* the ends of others are counted at each walk */
 		memo_finish(memo, c.end == UNWIND_COMPLETE ? stack : 0);
 	return stack;
+}
+
+uint32_t sample_hook_stack(
+	struct session *s, struct thread_state *t, const struct arch_regs *regs)
+{
+	return walk_alloc(s, t, regs, NULL);
 }
 
 /* `stack` as remembered, 0 = not. */

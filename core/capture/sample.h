@@ -46,6 +46,11 @@ void sample_alloc(void *p, size_t size, uint64_t objects,
  * it from the live table and record the free. The filter is the caller's. */
 void sample_free(void *p) PP_ANY;
 
+/* The stack of a hook, without its own frames: an id of stacks.h, or 0 when the
+ * session is full. The caller holds thread_state.in_hook. */
+uint32_t sample_hook_stack(struct session *s, struct thread_state *t,
+	const struct arch_regs *regs) PP_ANY;
+
 /* realloc: take p out before the real call ... */
 struct sample_held {
 	uint64_t address; /* 0 = was not sampled */

@@ -11,6 +11,7 @@
 
 #include "pp.h"
 
+#include "lock_table.h"
 #include "process.h"
 
 struct memo;
@@ -34,6 +35,9 @@ struct thread_state {
 	struct memo *memos;	     /* memo.c */
 	/* Valid while in_hook: nothing of the outermost hook lies above. */
 	volatile uint64_t hook_sp;
+	/* waits.c: the lock it waits for, and the frame that does */
+	const void *lock_frame;
+	struct lock_token lock_token;
 };
 
 extern __thread struct thread_state thread_state

@@ -201,7 +201,11 @@ static void settle_kinds(struct settings *s)
 {
 	if (s->heap_rate == 0)
 		s->profiles &= ~PROFILE_HEAP_FAMILY;
-	if (!(s->profiles & PROFILE_HEAP_FAMILY) && !s->dump_signal_named)
+	if (s->mutex_fraction == 0)
+		s->profiles &= ~PROFILE_BIT(PROFILE_MUTEX);
+	if (s->block_rate == 0)
+		s->profiles &= ~PROFILE_BIT(PROFILE_BLOCK);
+	if (!(s->profiles & PROFILE_DUMPED) && !s->dump_signal_named)
 		s->dump_signal = 0;
 	if (s->profiles == 0)
 		s->interval_s = 0;

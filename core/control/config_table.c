@@ -42,8 +42,8 @@ const struct config_variable config_table[] = {
 	{ .name = "PPROFC_PROFILES",
 		.value = "LIST",
 		.fallback = "cpu,heap",
-		.accepted = "cpu, heap, allocs, heap_peak separated by "
-			    "commas, or none",
+		.accepted = "cpu, heap, allocs, heap_peak, mutex, block "
+			    "separated by commas, or none",
 		.parse = value_profiles,
 		FIELD(profiles),
 		.help = "The profiles to write. none: stay dormant." },
@@ -63,15 +63,48 @@ const struct config_variable config_table[] = {
 		FIELD(heap_rate),
 		.help = "Mean number of allocated bytes between two samples. "
 			"1: record every allocation. 0: no heap profiles." },
+	{ .name = "PPROFC_BLOCK",
+		.value = "LIST",
+		.fallback = "mutex,rwlock,cond,sem,barrier,join",
+		.accepted = "mutex, rwlock, cond, sem, barrier, join, once, "
+			    "sleep, poll, io separated by commas, or all",
+		.parse = value_waits,
+		FIELD(block_waits),
+		.help = "The waits that the block profile shows. poll: for "
+			"readiness. io: in read, recv and accept." },
+	{ .name = "PPROFC_BLOCK_RATE",
+		.value = "NS",
+		.fallback = "10000",
+		COUNT(0, 1000000000),
+		FIELD(block_rate),
+		.help = "Waits shorter than so many nanoseconds are recorded "
+			"with a chance in proportion to their length, and "
+			"counted the more. 1: record every wait. 0: no block "
+			"profile." },
+	{ .name = "PPROFC_MUTEX_FRACTION",
+		.value = "N",
+		.fallback = "1",
+		COUNT(0, 1000000),
+		FIELD(mutex_fraction),
+		.help = "Record one of N releases of locks that others waited "
+			"for, on average. 0: no mutex profile." },
+	{ .name = "PPROFC_LOCK_EVENTS",
+		.value = "N",
+		.fallback = "10000",
+		COUNT(100, 10000000),
+		FIELD(lock_events),
+		.help = "The number of stacks taken each second for the mutex "
+			"and block profiles, about. Above it only some "
+			"are taken, and counted the more." },
 	{ .name = "PPROFC_SIGNAL",
 		.value = "SIGNAL",
 		.fallback = "USR2",
 		.accepted = SIGNALS_ACCEPTED,
 		.parse = value_signal,
 		FIELD(dump_signal),
-		.help = "The signal that makes a process write its heap "
-			"profile now. Without heap profiles the default is "
-			"none." },
+		.help = "The signal that makes a process write its profiles "
+			"now, but for the CPU profile. Without such profiles "
+			"the default is none." },
 	{ .name = "PPROFC_TOGGLE_SIGNAL",
 		.value = "SIGNAL",
 		.fallback = "none",

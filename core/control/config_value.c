@@ -228,18 +228,6 @@ bool value_signal(const struct config_variable *v, const char *value,
 	return true;
 }
 
-static int profile_kind(const char *name, size_t len)
-{
-	for (int kind = 0; kind < PROFILE_KINDS; kind++) {
-		const char *known = profile_kind_names[kind];
-
-		if (str_len(known) == len &&
-			__builtin_memcmp(known, name, len) == 0)
-			return kind;
-	}
-	return -1;
-}
-
 /* Up to the next comma or the end. */
 static size_t word_length(const char *s)
 {
@@ -250,28 +238,73 @@ static size_t word_length(const char *s)
 	return len;
 }
 
-bool value_profiles(const struct config_variable *v, const char *value,
-	struct settings *to, struct config_why *ret_why)
+struct names {
+	const char *const *list;
+	int count;
+	const char *what; /* they are names of */
+};
+
+static int index_of(const struct names *names, const char *word, size_t len)
+{
+	for (int i = 0; i < names->count; i++) {
+		if (str_len(names->list[i]) == len &&
+			__builtin_memcmp(names->list[i], word, len) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* A list of names, as a mask. */
+static bool read_names(const struct names *names, const char *value,
+	uint32_t *ret, struct config_why *ret_why)
 {
 	uint32_t mask = 0;
 
-	for (const char *s = value; !str_eq(value, "none"); s++) {
+	for (const char *s = value;; s++) {
 		size_t len = word_length(s);
-		int kind = profile_kind(s, len);
+		int i = index_of(names, s, len);
 		char name[32];
 
-		if (kind < 0) {
+		if (i < 0) {
 			(void)str_copy(name, PP_MIN(sizeof(name), len + 1), s);
-			return REFUSE(
-				ret_why, "there is no profile \"%s\"", name);
+			return REFUSE(ret_why, "there is no %s \"%s\"",
+				names->what, name);
 		}
-		mask |= PROFILE_BIT(kind);
+		mask |= 1u << i;
 		s += len;
 		if (!*s)
 			break;
 	}
-	*(uint32_t *)field_of(to, v) = mask;
+	*ret = mask;
 	return true;
+}
+
+bool value_profiles(const struct config_variable *v, const char *value,
+	struct settings *to, struct config_why *ret_why)
+{
+	static const struct names kinds = { profile_kind_names, PROFILE_KINDS,
+		"profile" };
+	uint32_t *mask = field_of(to, v);
+
+	if (str_eq(value, "none")) {
+		*mask = 0;
+		return true;
+	}
+	return read_names(&kinds, value, mask, ret_why);
+}
+
+bool value_waits(const struct config_variable *v, const char *value,
+	struct settings *to, struct config_why *ret_why)
+{
+	static const struct names classes = { wait_class_names, WAIT_CLASSES,
+		"wait" };
+	uint32_t *mask = field_of(to, v);
+
+	if (str_eq(value, "all")) {
+		*mask = WAIT_BIT(WAIT_CLASSES) - 1;
+		return true;
+	}
+	return read_names(&classes, value, mask, ret_why);
 }
 
 bool value_glob(const struct config_variable *v, const char *value,

@@ -16,6 +16,7 @@ config_parse_fn value_size;	/* number with k, m or g -> uint64_t */
 config_parse_fn value_word;	/* one of v->words -> uint8_t */
 config_parse_fn value_signal;	/* name, number or none -> int32_t */
 config_parse_fn value_profiles; /* list of kinds -> bit mask */
+config_parse_fn value_waits;	/* list of wait classes -> bit mask */
 config_parse_fn value_output;	/* file name template */
 config_parse_fn value_session;	/* auto, anonymous or a directory */
 config_parse_fn value_log;	/* none, stderr or a path */

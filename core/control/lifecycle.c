@@ -23,6 +23,7 @@
 #include "threads.h"
 #include "timers.h"
 #include "unwind_libunwind.h"
+#include "waits.h"
 #include "window.h"
 
 bool lifecycle_is_ours(void)
@@ -104,6 +105,7 @@ void lifecycle_thread_end(void)
 
 	if (process_generation() != 0) /* else no system calls: sandbox.h */
 		memo_end_thread(&thread_state);
+	waits_thread_end();
 	if (lifecycle_wants(PROFILE_CPU))
 		timers_thread_end();
 	/* Before the generation test: the slot of a forked child's parent. */

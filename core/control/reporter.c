@@ -35,7 +35,7 @@ void reporter_serve_pending(void)
 			&pending[REPORTER_TOGGLE], 0);
 
 		if (dumps)
-			reports_write(PROFILE_HEAP_FAMILY, REPORT_SIGNAL, NULL);
+			reports_write(PROFILE_DUMPED, REPORT_SIGNAL, NULL);
 		while (toggles--)
 			window_toggle();
 	}

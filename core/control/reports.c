@@ -99,7 +99,8 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 	sys_sigset old;
 
 	if (occasion == REPORT_SIGNAL &&
-		(!set.kinds || process.settings.heap_foreign))
+		(!set.kinds || (process.settings.heap_foreign &&
+				       !(set.kinds & PROFILE_WAIT_FAMILY))))
 		log_line("no heap profile is being made");
 	timers_look();
 	if (!set.kinds || !process_session_peek())

@@ -15,8 +15,8 @@ static void add(struct comments *c, uint32_t string)
 		c->list[c->count++] = string;
 }
 
-/* Counters of the other family say nothing about this profile. */
-static bool concerns(enum stat_id id, enum profile_kind kind)
+/* The kinds of profile that a counter says something about. */
+static uint32_t concerns(enum stat_id id)
 {
 	switch (id) {
 	case STAT_CPU_SAMPLES:
@@ -26,25 +26,33 @@ static bool concerns(enum stat_id id, enum profile_kind kind)
 	case STAT_LOST_CPU_SESSION:
 	case STAT_LOST_CPU_FORK:
 	case STAT_TIMER_FAILED:
-		return kind == PROFILE_CPU;
+		return PROFILE_BIT(PROFILE_CPU);
 	case STAT_HEAP_SAMPLES:
 	case STAT_HEAP_FREES:
 	case STAT_HEAP_STALE:
 	case STAT_LOST_HEAP_SESSION:
 	case STAT_LOST_HEAP_LIVE:
 	case STAT_LOST_HEAP_NESTED:
-		return kind != PROFILE_CPU;
+		return PROFILE_HEAP_FAMILY;
+	case STAT_BLOCK_SAMPLES:
+		return PROFILE_BIT(PROFILE_BLOCK);
+	case STAT_MUTEX_SAMPLES:
+	case STAT_LOST_LOCK_TABLE:
+		return PROFILE_BIT(PROFILE_MUTEX);
+	case STAT_LOCK_SKIPPED:
+	case STAT_LOST_LOCK_SESSION:
+		return PROFILE_WAIT_FAMILY;
 	default:
-		return true;
+		return UINT32_MAX;
 	}
 }
 
 /* Shown even when it is 0: that nothing happened is worth knowing. */
-static bool always(enum stat_id id, enum profile_kind kind)
+static bool always(enum stat_id id)
 {
 	return id == STAT_STACKS_TRUNCATED || id == STAT_SELF_NS ||
-	       (id == STAT_CPU_SAMPLES && kind == PROFILE_CPU) ||
-	       (id == STAT_HEAP_SAMPLES && kind != PROFILE_CPU);
+	       id == STAT_CPU_SAMPLES || id == STAT_HEAP_SAMPLES ||
+	       id == STAT_BLOCK_SAMPLES || id == STAT_MUTEX_SAMPLES;
 }
 
 /* Before all else: the in-use values of this profile are too low. */
@@ -53,21 +61,38 @@ static void add_incomplete(struct comments *c, const struct snapshot *snap,
 {
 	uint64_t n = snap->stats[STAT_LOST_HEAP_LIVE];
 
-	if (n && kind != PROFILE_CPU)
+	if (n && (PROFILE_BIT(kind) & PROFILE_HEAP_FAMILY))
 		add(c, strings_add_format(t, "INCOMPLETE: %llu %s",
 			       (unsigned long long)n,
 			       session_stat_names[STAT_LOST_HEAP_LIVE]));
+}
+
+static void add_rate(struct comments *c, const struct settings *set,
+	enum profile_kind kind, struct strings *t)
+{
+	switch (kind) {
+	case PROFILE_CPU:
+		add(c, strings_add_format(t, "PPROFC_CPU_HZ=%u", set->cpu_hz));
+		return;
+	case PROFILE_MUTEX:
+		add(c, strings_add_format(t, "PPROFC_MUTEX_FRACTION=%u",
+			       set->mutex_fraction));
+		return;
+	case PROFILE_BLOCK:
+		add(c, strings_add_format(
+			       t, "PPROFC_BLOCK_RATE=%u", set->block_rate));
+		return;
+	default:
+		add(c, strings_add_format(t, "PPROFC_HEAP_RATE=%llu",
+			       (unsigned long long)set->heap_rate));
+	}
 }
 
 static void add_settings(struct comments *c, const struct settings *set,
 	enum profile_kind kind, struct strings *t)
 {
 	add(c, strings_add_z(t, "pprofc " PPROFC_VERSION));
-	if (kind == PROFILE_CPU)
-		add(c, strings_add_format(t, "PPROFC_CPU_HZ=%u", set->cpu_hz));
-	else
-		add(c, strings_add_format(t, "PPROFC_HEAP_RATE=%llu",
-			       (unsigned long long)set->heap_rate));
+	add_rate(c, set, kind, t);
 	add(c, strings_add_format(t, "PPROFC_MAX_DEPTH=%u", set->max_depth));
 	if (set->symbols == SYMBOLS_NONE)
 		add(c, strings_add_z(t, "PPROFC_SYMBOLS=none"));
@@ -82,8 +107,8 @@ static void add_stats(struct comments *c, const struct snapshot *snap,
 	for (unsigned i = 0; i < STAT_COUNT; i++) {
 		enum stat_id id = (enum stat_id)i;
 
-		if (!concerns(id, kind) ||
-			(!snap->stats[i] && !always(id, kind)))
+		if (!(concerns(id) & PROFILE_BIT(kind)) ||
+			(!snap->stats[i] && !always(id)))
 			continue;
 		add(c, strings_add_format(t, "%s: %llu", session_stat_names[i],
 			       (unsigned long long)snap->stats[i]));

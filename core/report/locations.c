@@ -185,34 +185,6 @@ static bool is_allocator(const char *name)
 	return false;
 }
 
-/* Heapsort: no recursion, no memory, no libc. */
-static void sift(struct symbol *a, uint32_t root, uint32_t n)
-{
-	struct symbol v = a[root];
-
-	for (uint32_t child; (child = 2 * root + 1) < n; root = child) {
-		if (child + 1 < n && a[child].key < a[child + 1].key)
-			child++;
-		if (a[child].key <= v.key)
-			break;
-		a[root] = a[child];
-	}
-	a[root] = v;
-}
-
-static void sort_symbols(struct symbol *a, uint32_t n)
-{
-	for (uint32_t i = n / 2; i-- > 0;)
-		sift(a, i, n);
-	for (uint32_t end = n; end-- > 1;) {
-		struct symbol largest = a[0];
-
-		a[0] = a[end];
-		a[end] = largest;
-		sift(a, 0, end);
-	}
-}
-
 /* Code outside of files is one group: its names are in one perf map. */
 static unsigned group_of(const struct locations *l, unsigned module)
 {
@@ -235,7 +207,7 @@ static uint32_t list_wanted(const struct locations *l, struct symbol *to)
 			.key = frame_make(address_of(at), false,
 				group_of(l, module_of(at))) };
 	}
-	sort_symbols(to, n);
+	symbols_sort(to, n);
 	return n;
 }
 

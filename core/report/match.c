@@ -58,7 +58,7 @@ static uint64_t file_address(const struct scan *c, uint32_t i)
 }
 
 /* Functions before labels, then by binding. */
-static uint8_t rank_of(const Elf64_Sym *sym, uint16_t machine)
+static uint8_t rank_of(const Elf64_Sym *sym, uint16_t machine, bool variables)
 {
 	unsigned type = ELF64_ST_TYPE(sym->st_info);
 	unsigned binding = ELF64_ST_BIND(sym->st_info);
@@ -67,6 +67,8 @@ static uint8_t rank_of(const Elf64_Sym *sym, uint16_t machine)
 	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx == SHN_ABS ||
 		sym->st_name == 0)
 		return 0;
+	if (variables)
+		return type == STT_OBJECT ? rank + RANK_DATA + 1 : 0;
 	if (type == STT_OBJECT)
 		return RANK_DATA;
 	/* Mapping symbols ($x, $d) mark code and data, not functions. */
@@ -157,7 +159,7 @@ static bool nearer(
 static void consider(struct scan *c, const Elf64_Sym *sym)
 {
 	struct candidate new = { sym->st_value, sym->st_size, sym->st_name,
-		sym->st_shndx, rank_of(sym, c->e->machine) };
+		sym->st_shndx, rank_of(sym, c->e->machine, c->y->variables) };
 	uint32_t first;
 
 	if (!new.rank)
@@ -270,6 +272,7 @@ static void set_names(struct scan *c)
 
 		if (!m->rank || w->name)
 			continue;
+		w->offset = file_address(c, i) - m->start;
 		if (last && last_name == m->name) {
 			w->name = last->name;
 			w->name_len = last->name_len;
@@ -290,7 +293,7 @@ int match_table(struct symbols *y, const struct elf *e, uint32_t type,
 		.wanted = wanted,
 		.n = n,
 		.budget = BUDGET,
-		.labels = type == SHT_SYMTAB };
+		.labels = type == SHT_SYMTAB && !y->variables };
 	int err = elf_find_section(e, type, &c.table);
 
 	if (!err)

@@ -14,6 +14,7 @@
 #include "comments.h"
 #include "encode.h"
 #include "locations.h"
+#include "places.h"
 #include "profile.h"
 #include "size_class.h"
 #include "stacks.h"
@@ -35,6 +36,7 @@ struct profile {
 	struct arena *arena;
 	struct strings strings;
 	struct locations locations;
+	struct places places;
 	struct encoder encoder;
 	struct sample *samples;
 	uint32_t count;
@@ -57,11 +59,15 @@ static const struct stack *stack_of(
 	return stacks_get(p->snap->session, key->stack);
 }
 
+static bool is_heap(const struct profile *p)
+{
+	return (PROFILE_BIT(p->request->kind) & PROFILE_HEAP_FAMILY) != 0;
+}
+
 /* Without embedded names only those are needed that stripping goes by. */
 static bool name_wanted(const struct profile *p, unsigned depth)
 {
-	return p->locations.embed ||
-	       (p->request->kind != PROFILE_CPU && depth < LEAF_FRAMES);
+	return p->locations.embed || (is_heap(p) && depth < LEAF_FRAMES);
 }
 
 static int collect(struct profile *p)
@@ -96,7 +102,7 @@ static unsigned allocator_frames(
 {
 	unsigned k = 0;
 
-	if (p->request->kind == PROFILE_CPU)
+	if (!is_heap(p))
 		return 0;
 	while (k < n && (flags_of(p, at[k]) & LOCATION_ALLOCATOR))
 		k++;
@@ -223,6 +229,9 @@ static const char *const heap_columns[] = { "alloc_objects", "count",
 static const char *const cpu_columns[] = { "samples", "count", "cpu",
 	"nanoseconds" };
 
+static const char *const wait_columns[] = { "contentions", "count", "delay",
+	"nanoseconds" };
+
 static struct encode_value_type value_type(
 	struct profile *p, const char *const *names)
 {
@@ -233,20 +242,38 @@ static struct encode_value_type value_type(
 static void set_columns(struct profile *p, struct encode_value_type *columns)
 {
 	enum profile_kind kind = p->request->kind;
-	const char *const *names = kind == PROFILE_CPU ? cpu_columns
-				   : kind == PROFILE_HEAP_PEAK
-					   ? heap_columns + 4
-					   : heap_columns;
+	const char *const *names = heap_columns;
+
+	if (kind == PROFILE_CPU)
+		names = cpu_columns;
+	else if (kind == PROFILE_HEAP_PEAK)
+		names = heap_columns + 4;
+	else if (PROFILE_BIT(kind) & PROFILE_WAIT_FAMILY)
+		names = wait_columns;
 
 	for (unsigned i = 0; i < snapshot_columns(kind); i++)
 		columns[i] = value_type(p, names + 2 * i);
 }
 
-static int write_header(struct profile *p)
+static void set_period(struct profile *p, struct encode_header *h)
 {
 	static const char *const space[] = { "space", "bytes" };
 	const struct settings *set = &p->snap->session->settings;
-	bool cpu = p->request->kind == PROFILE_CPU;
+
+	if (p->request->kind == PROFILE_CPU) {
+		h->period_type = value_type(p, cpu_columns + 2);
+		h->period = 1000000000 / (int64_t)PP_MAX(set->cpu_hz, 1u);
+	} else if (is_heap(p)) {
+		h->period_type = value_type(p, space);
+		h->period = (int64_t)set->heap_rate;
+	} else {
+		h->period_type = value_type(p, wait_columns);
+		h->period = 1;
+	}
+}
+
+static int write_header(struct profile *p)
+{
 	struct encode_value_type columns[SNAPSHOT_COLUMNS];
 	struct encode_header h = { .columns = columns };
 	struct comments comments;
@@ -254,9 +281,7 @@ static int write_header(struct profile *p)
 	comments_make(&comments, p->snap, p->request->kind, &p->locations);
 	set_columns(p, columns);
 	h.column_count = snapshot_columns(p->request->kind);
-	h.period_type = value_type(p, cpu ? cpu_columns + 2 : space);
-	h.period = cpu ? 1000000000 / (int64_t)PP_MAX(set->cpu_hz, 1u)
-		       : (int64_t)set->heap_rate;
+	set_period(p, &h);
 	h.time_ns = (int64_t)p->snap->wall_ns;
 	h.duration_ns = (int64_t)p->snap->duration_ns;
 	if (p->request->kind == PROFILE_ALLOCS)
@@ -264,6 +289,18 @@ static int write_header(struct profile *p)
 	h.comments = comments.list;
 	h.comment_count = comments.count;
 	return encode_header(&p->encoder, &h);
+}
+
+/* The labels of a set, and their number. */
+static unsigned set_more_labels(
+	struct profile *p, uint32_t set, struct encode_label *to)
+{
+	unsigned n;
+	const struct label *list = labels_get(p->snap->session, set, &n);
+
+	for (unsigned i = 0; i < n; i++)
+		to[i] = places_label(&p->places, &list[i]);
+	return n;
 }
 
 static unsigned set_labels(
@@ -282,12 +319,14 @@ static unsigned set_labels(
 			.num = size_class_limit(s->key->size_class),
 			.key = strings_add_z(&p->strings, "bytes")
 		};
-	return n;
+	return n + set_more_labels(p, s->key->labels, labels + n);
 }
 
 static int write_sample(struct profile *p, const struct sample *s)
 {
 	struct encode_label labels[ENCODE_LABELS];
+
+	_Static_assert(ENCODE_LABELS >= LABELS_MAX + 3, "room for all");
 	unsigned n = strip(p, s->key, p->frames[0]);
 
 	for (unsigned i = 0; i < n; i++) {
@@ -358,6 +397,9 @@ int profile_write(const struct snapshot *snap,
 		err = collect(p);
 	if (!err)
 		err = locations_name(&p->locations);
+	if (!err)
+		err = places_init(&p->places, snap, arena, &p->strings,
+			request->own_process);
 	if (!err)
 		err = merge(p);
 	return err ? err : write_all(p);

@@ -150,6 +150,12 @@ static void read_peak(
 	v[1] = bytes > 0 ? bytes : 0;
 }
 
+static void read_wait(const struct row *row, int64_t *v)
+{
+	v[0] = whole_objects(row->wait.count);
+	v[1] = (int64_t)row->wait.ns;
+}
+
 static bool any_value(const int64_t *v)
 {
 	return v[0] || v[1] || v[2] || v[3];
@@ -158,15 +164,35 @@ static bool any_value(const int64_t *v)
 /* What the user calls a sample, whatever it weighs. */
 static uint64_t samples_of(const struct row *row, const int64_t *values)
 {
-	return row->key.kind == ROW_CPU ? (uint64_t)values[0]
-					: rows_made(row).raw_objects;
+	switch (row->key.kind) {
+	case ROW_CPU:
+		return (uint64_t)values[0];
+	case ROW_HEAP:
+		return rows_made(row).raw_objects;
+	default:
+		return row->wait.raw;
+	}
+}
+
+static enum row_kind rows_of(enum profile_kind kind)
+{
+	switch (kind) {
+	case PROFILE_CPU:
+		return ROW_CPU;
+	case PROFILE_MUTEX:
+		return ROW_MUTEX;
+	case PROFILE_BLOCK:
+		return ROW_BLOCK;
+	default:
+		return ROW_HEAP;
+	}
 }
 
 static void copy_rows(struct session *s, const struct report_request *request,
 	const struct live_copy *live, uint32_t count, struct snapshot *snap)
 {
 	bool window = request->occasion == REPORT_WINDOW;
-	enum row_kind kind = request->kind == PROFILE_CPU ? ROW_CPU : ROW_HEAP;
+	enum row_kind kind = rows_of(request->kind);
 
 	for (uint32_t id = 1; id < count; id++) {
 		struct row *row = rows_get(s, id);
@@ -177,6 +203,8 @@ static void copy_rows(struct session *s, const struct report_request *request,
 		*to = (struct snapshot_row){ .key = &row->key };
 		if (kind == ROW_CPU)
 			read_cpu(row, window, to->values);
+		else if (kind != ROW_HEAP)
+			read_wait(row, to->values);
 		else if (request->kind == PROFILE_HEAP_PEAK)
 			read_peak(s, row, to->values);
 		else

@@ -21,7 +21,8 @@
 	4u /* at most; by kind:                                        \
 cpu: samples, ns                                                       \
 heap, allocs: alloc objects, alloc bytes, in-use objects, in-use bytes \
-heap_peak: in-use objects, in-use bytes at the peak */
+heap_peak: in-use objects, in-use bytes at the peak                    \
+mutex, block: contentions, ns */
 
 struct snapshot_row {
 	const struct row_key *key;
@@ -33,7 +34,7 @@ struct snapshot {
 	const char *const *notes;  /* of the request */
 	struct snapshot_row *rows; /* those with a value that is not zero */
 	uint32_t count;
-	uint64_t samples;   /* taken: CPU expiries, recorded allocations */
+	uint64_t samples; /* taken: CPU expiries, recorded allocations, waits */
 	uint32_t undrained; /* records that could not be added yet */
 	uint64_t wall_ns;   /* what Profile.time_nanos says */
 	uint64_t duration_ns;

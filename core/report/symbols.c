@@ -26,6 +26,34 @@ int symbols_init(struct symbols *y, const struct session *s,
 	return y->block ? 0 : -ENOMEM;
 }
 
+/* Heapsort: no recursion, no memory, no libc. */
+static void sift(struct symbol *a, uint32_t root, uint32_t n)
+{
+	struct symbol v = a[root];
+
+	for (uint32_t child; (child = 2 * root + 1) < n; root = child) {
+		if (child + 1 < n && a[child].key < a[child + 1].key)
+			child++;
+		if (a[child].key <= v.key)
+			break;
+		a[root] = a[child];
+	}
+	a[root] = v;
+}
+
+void symbols_sort(struct symbol *a, uint32_t n)
+{
+	for (uint32_t i = n / 2; i-- > 0;)
+		sift(a, i, n);
+	for (uint32_t end = n; end-- > 1;) {
+		struct symbol largest = a[0];
+
+		a[0] = a[end];
+		a[end] = largest;
+		sift(a, 0, end);
+	}
+}
+
 size_t symbols_path_length(const char *path)
 {
 	size_t len = str_len(path), tail = sizeof(DELETED) - 1;

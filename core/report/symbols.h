@@ -23,7 +23,8 @@ struct symbol {
 	uint64_t key;	  /* group << 48 | run-time address: the sort order */
 	const char *name; /* NULL = none found; in the arena */
 	uint32_t name_len;
-	uint32_t user; /* the caller's */
+	uint32_t user;	 /* the caller's */
+	uint64_t offset; /* from where the symbol starts */
 };
 
 static inline uint64_t symbol_address(const struct symbol *s)
@@ -35,6 +36,7 @@ struct symbols {
 	const struct session *session;
 	struct arena *arena;
 	bool own_process; /* this process made the session */
+	bool variables;	  /* these are wanted, not functions */
 	uint8_t *block;	  /* SYMBOLS_BLOCK bytes for reading */
 };
 #define SYMBOLS_BLOCK (64u * 1024)
@@ -48,6 +50,9 @@ enum symbols_result {
 /* 0 or -ENOMEM. */
 int symbols_init(struct symbols *y, const struct session *s,
 	struct arena *arena, bool own_process) PP_ANY;
+
+/* Into the order symbols_find() wants. */
+void symbols_sort(struct symbol *list, uint32_t n) PP_ANY;
 
 /* Name n addresses of one module, sorted by address and each only once. */
 enum symbols_result symbols_find(struct symbols *y, const struct module *m,

@@ -9,37 +9,13 @@
  */
 #include "pp.h"
 
+#include "chunk.h"
 #include "fmt.h"
 #include "modules.h"
 
 enum { SLOT_EMPTY, SLOT_WRITING, SLOT_READY };
 
 #define CHUNK_BYTES PP_PAGE
-#define USED_BITS 24
-#define USED_MASK ((UINT64_C(1) << USED_BITS) - 1)
-
-/* Room for n bytes of text; 0 = session full. A path longer than a chunk
- * cannot come (SETTINGS_PATH_MAX, and see add_path()). */
-static uint64_t take_text(struct session *s, size_t n)
-{
-	uint64_t w = atomic_load(&s->module_text), next, fresh = 0, off;
-
-	do {
-		off = w >> USED_BITS;
-		next = w + n;
-		if (off && (w & USED_MASK) + n <= CHUNK_BYTES) {
-			off += w & USED_MASK;
-			continue;
-		}
-		if (!fresh)
-			fresh = session_extend(s, CHUNK_BYTES);
-		if (!fresh)
-			return 0;
-		off = fresh;
-		next = fresh << USED_BITS | n;
-	} while (!atomic_compare_exchange_weak(&s->module_text, &w, next));
-	return off;
-}
 
 static void add_path(struct session *s, struct module *m, const char *path)
 {
@@ -48,7 +24,7 @@ static void add_path(struct session *s, struct module *m, const char *path)
 
 	if (len == 0 || len >= CHUNK_BYTES)
 		return;
-	off = take_text(s, len + 1);
+	off = chunk_take(s, &s->module_text, CHUNK_BYTES, len + 1);
 	if (!off)
 		return;
 	__builtin_memcpy(session_at(s, off), path, len + 1);

@@ -212,11 +212,11 @@ static void drain_some(struct session *s, bool in_handler)
 		sys_restore_signals(&old);
 }
 
-bool ring_claim(struct session *s, uint32_t thread, bool in_handler,
-	struct ring_claim *ret)
+/* The next free slot; false when there is none. */
+static bool claim_slot(
+	struct session *s, uint32_t thread, struct ring_claim *ret)
 {
 	uint64_t t = atomic_load_explicit(&s->ring_hint, memory_order_relaxed);
-	bool drained = false;
 
 	for (;;) {
 		struct ring_slot *slot = slot_of(s, t);
@@ -231,36 +231,70 @@ bool ring_claim(struct session *s, uint32_t thread, bool in_handler,
 			*ret = (struct ring_claim){ slot, t, thread };
 			break;
 		}
-		if (ahead(w, t) >= 0) {
-			t = next_ticket(s, t, w);
-		} else if (!drained) {
-			drain_some(s, in_handler);
-			drained = true;
-		} else {
+		if (ahead(w, t) < 0)
 			return false;
-		}
+		t = next_ticket(s, t, w);
 	}
 	atomic_store_explicit(&s->ring_hint, t + 1, memory_order_relaxed);
 	return true;
 }
 
+bool ring_claim(struct session *s, uint32_t thread, bool in_handler,
+	struct ring_claim *ret)
+{
+	if (pp_likely(claim_slot(s, thread, ret)))
+		return true;
+	drain_some(s, in_handler);
+	return claim_slot(s, thread, ret);
+}
+
 /* The claim may be ours no more: it was given up for dead, or this is a child
  * that a fork made in the middle. Test and store need not be one step: claims
  * are given up by their own thread or after its end. */
-void ring_commit(
-	struct session *s, const struct ring_claim *claim, bool in_handler)
+static bool publish(const struct ring_claim *claim)
 {
 	uint64_t t = claim->ticket;
 	_Atomic uint64_t *at = &claim->slot->word;
 
 	if (atomic_load_explicit(at, memory_order_relaxed) !=
 		word(CLAIMED, t, claim->thread))
-		return;
+		return false;
 	atomic_store_explicit(
 		at, word(FULL, t, claim->thread), memory_order_release);
-	if (t - atomic_load_explicit(&s->ring_tail, memory_order_relaxed) >=
-		s->ring_slots / 2)
+	return true;
+}
+
+/* Records in the ring before ticket t. */
+static uint64_t records_before(const struct session *s, uint64_t t)
+{
+	return t - atomic_load_explicit(&s->ring_tail, memory_order_relaxed);
+}
+
+void ring_commit(
+	struct session *s, const struct ring_claim *claim, bool in_handler)
+{
+	if (publish(claim) &&
+		records_before(s, claim->ticket) >= s->ring_slots / 2)
 		drain_some(s, in_handler);
+}
+
+void ring_push_undrained(
+	struct session *s, const struct record *r, uint32_t thread)
+{
+	struct ring_claim claim;
+
+	if (pp_unlikely(!claim_slot(s, thread, &claim))) {
+		ring_push_late(s, r);
+		return;
+	}
+	claim.slot->record = *r;
+	(void)publish(&claim);
+}
+
+void ring_relieve(struct session *s)
+{
+	if (records_before(s, ring_end(s)) >= s->ring_slots / 4)
+		drain_some(s, false);
 }
 
 unsigned ring_abandon(struct session *s, uint32_t thread)

@@ -35,6 +35,16 @@ void ring_commit(struct session *s, const struct ring_claim *claim,
 	bool in_handler) PP_ANY;
 void ring_push_late(struct session *s, const struct record *r) PP_ANY;
 
+/* Push without ever draining, where the host should not wait for that: between
+ * getting a lock and giving it back. A record that finds no room is added to
+ * its row directly. */
+void ring_push_undrained(
+	struct session *s, const struct record *r, uint32_t thread) PP_ANY;
+
+/* Drain if the ring is a quarter full: before waiting for something, so that
+ * ring_push_undrained() finds room afterwards. Not in handlers. */
+void ring_relieve(struct session *s) PP_ANY;
+
 /*
  * Push r for the thread slot `thread` (threads.h; 0 = none). Drains when the
  * ring is half full: everything from a hook, at most RING_HANDLER_DRAIN

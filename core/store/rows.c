@@ -70,6 +70,7 @@ uint32_t rows_intern(struct session *s, const struct row_key *key)
 int rows_prepare(struct session *s)
 {
 	frame_t overflow = frame_synthetic(FRAME_OVERFLOW);
+	_Static_assert(PP_ARRAY_LEN(s->overflow_rows) == ROW_KINDS, "one each");
 	uint32_t stack = stacks_intern(s, &overflow, 1);
 
 	for (unsigned kind = 0; kind < ROW_KINDS; kind++) {
@@ -121,6 +122,11 @@ void rows_apply(struct session *s, const struct record *r)
 		add_shared(&row->cpu.samples, r->count);
 		add_shared(&row->cpu.ns, r->amount);
 		return;
+	case RECORD_WAIT:
+		add_shared(&row->wait.raw, r->size);
+		add_shared(&row->wait.count, r->count);
+		add_shared(&row->wait.ns, r->amount);
+		return;
 	case RECORD_ALLOC:
 	case RECORD_UNTRACKED:
 		add(&row->heap.raw_objects, 1);
@@ -145,7 +151,7 @@ void rows_apply_late(struct session *s, const struct record *r)
 	struct row_late *late;
 	int64_t sign = r->kind == RECORD_FREE ? -1 : 1;
 
-	if (!row || r->kind == RECORD_CPU) {
+	if (!row || row->key.kind != ROW_HEAP) {
 		rows_apply(s, r);
 		return;
 	}

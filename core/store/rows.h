@@ -3,10 +3,10 @@
  * where samples are added up.
  *
  * A row is found or made by the hook or handler (lock-free). Its counters only
- * take additions. Those of a CPU row are atomic and may be made by anyone, in
- * any order; those of a heap row are made by the holder of the baton, in ring
- * order (rows_apply()), or wait in its `late` part (rows_apply_late()).
- * Context: PP_ANY.
+ * take additions. Those of all rows but the heap's are atomic and may be made
+ * by anyone, in any order; those of a heap row are made by the holder of the
+ * baton, in ring order (rows_apply()), or wait in its `late` part
+ * (rows_apply_late()). Context: PP_ANY.
  */
 #ifndef ROWS_H
 #define ROWS_H
@@ -15,7 +15,7 @@
 
 #include "session.h"
 
-enum row_kind { ROW_CPU, ROW_HEAP, ROW_KINDS };
+enum row_kind { ROW_CPU, ROW_HEAP, ROW_BLOCK, ROW_MUTEX, ROW_KINDS };
 
 /* Weighted object counts are fixed point: units of 1/ROW_ONE object. */
 #define ROW_FRACTION_BITS 16
@@ -24,7 +24,7 @@ enum row_kind { ROW_CPU, ROW_HEAP, ROW_KINDS };
 struct row_key {
 	uint32_t stack;	     /* stacks.h */
 	uint32_t tid;	     /* with PPROFC_TID=yes, else 0 */
-	uint32_t labels;     /* label set; 0 = none */
+	uint32_t labels;     /* labels.h; 0 = none */
 	uint16_t size_class; /* ROW_HEAP: size_class.h; else 0 */
 	uint16_t kind;	     /* enum row_kind */
 	char thread[16];     /* thread name, zero padded; ROW_HEAP: empty */
@@ -52,6 +52,11 @@ struct row {
 			uint64_t base_ns;      /* baton holder only */
 		} cpu;
 		struct {
+			_Atomic uint64_t raw;	/* records, unweighted */
+			_Atomic uint64_t count; /* weighted, 1/ROW_ONE */
+			_Atomic uint64_t ns;	/* weighted delay */
+		} wait;
+		struct {
 			_Atomic uint64_t raw_objects; /* unweighted samples */
 			_Atomic uint64_t raw_bytes;
 			_Atomic uint64_t objects;     /* weighted, 1/ROW_ONE */
@@ -71,6 +76,7 @@ enum record_kind {
 	RECORD_CPU,
 	RECORD_ALLOC,
 	RECORD_FREE,
+	RECORD_WAIT,	  /* of a block or mutex row */
 	RECORD_UNTRACKED, /* an allocation that is not in the live table */
 	RECORD_KINDS,
 };
@@ -80,9 +86,10 @@ struct record {
 	uint16_t kind;	  /* enum record_kind */
 	uint16_t thread;  /* thread slot (low bits), for traces */
 	uint64_t time_ns; /* CLOCK_MONOTONIC, or 0 where no clock may be read */
-	uint64_t count;	  /* CPU: samples; heap: weighted objects, 1/ROW_ONE */
-	uint64_t amount;  /* CPU: ns; heap: weighted bytes */
-	uint64_t size;	  /* heap: true size of the one object */
+	uint64_t count;	  /* CPU: samples; else weighted, 1/ROW_ONE */
+	uint64_t amount;  /* CPU: ns; heap: weighted bytes; wait: weighted ns */
+	uint64_t size;	  /* heap: true size of the one object; wait: 1, or 0
+			     if it adds to what was counted before */
 	uint64_t unused[2];
 };
 
@@ -127,7 +134,7 @@ void rows_fold(struct session *s) PP_ANY;
 void rows_peak(const struct session *s, const struct row *row,
 	int64_t *ret_objects, int64_t *ret_bytes) PP_ANY;
 
-/* Create the two [overflow] rows; called once by session_create(). */
+/* Create the [overflow] rows; called once by session_create(). */
 int rows_prepare(struct session *s) PP_ANY;
 
 #endif

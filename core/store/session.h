@@ -17,6 +17,7 @@
  * Commit protocol, in one place (each file below repeats its own part):
  *   1. stacks.c  A stack is written whole, then its id is put into the index by
  *                one CAS with release. An id found in the index is complete.
+ *                Label sets (labels.c) likewise.
  *   2. rows.c    A row's key is written whole, then its id is published the
  *                same way. Its counters start at zero and only ever take
  *                additions: atomic ones by anybody, or, of a heap row, plain
@@ -104,8 +105,15 @@ struct session {
 	struct seglist row_index;
 	struct seglist rows;
 	_Atomic uint32_t row_count; /* ids 1..row_count have been handed out */
-	uint32_t overflow_rows[2];  /* CPU, heap: where samples go when full */
-	_Atomic uint64_t stack_chunk; /* off << 24 | bytes used: stacks.c */
+	uint32_t overflow_rows[4];  /* by kind: where samples go when full */
+	_Atomic uint64_t stack_chunk; /* chunk.h */
+
+	/* labels.c */
+	struct seglist label_index;
+	_Atomic uint64_t label_chunk;	   /* chunk.h */
+	_Atomic uint32_t wait_labels[16];  /* sets {wait: CLASS}, or 0 */
+	_Atomic uint32_t lock_labels_last; /* the newest of */
+	_Atomic uint32_t lock_labels;	   /* sets {lock: PLACE} made */
 
 	/* live.c */
 	struct seglist live_keys;
@@ -114,7 +122,7 @@ struct session {
 	/* modules.c, threads.c */
 	struct seglist modules;
 	_Atomic uint32_t module_count;
-	_Atomic uint64_t module_text; /* like stack_chunk, for paths */
+	_Atomic uint64_t module_text; /* chunk.h, for paths */
 	struct seglist threads;
 	_Atomic uint32_t thread_count;
 

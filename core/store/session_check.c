@@ -198,12 +198,19 @@ static void check_rows(struct session *s)
 
 /* The kind of row a kind of record is added to. */
 static const uint8_t row_of[RECORD_KINDS] = {
+	[RECORD_WAIT] = ROW_BLOCK, /* or ROW_MUTEX */
 	[RECORD_NONE] = ROW_KINDS,
 	[RECORD_CPU] = ROW_CPU,
 	[RECORD_ALLOC] = ROW_HEAP,
 	[RECORD_FREE] = ROW_HEAP,
 	[RECORD_UNTRACKED] = ROW_HEAP,
 };
+
+static bool goes_to(uint16_t record_kind, uint16_t row_kind)
+{
+	return row_kind == row_of[record_kind] ||
+	       (record_kind == RECORD_WAIT && row_kind == ROW_MUTEX);
+}
 
 static bool record_can_be(const struct session *s, const struct record *r)
 {
@@ -212,7 +219,7 @@ static bool record_can_be(const struct session *s, const struct record *r)
 	if (r->kind >= RECORD_KINDS || r->row > atomic_load(&s->row_count))
 		return false;
 	row = rows_get(s, r->row);
-	return row && row->key.stack && row->key.kind == row_of[r->kind] &&
+	return row && row->key.stack && goes_to(r->kind, row->key.kind) &&
 	       r->count < VALUE_MAX && r->amount < VALUE_MAX &&
 	       r->size < VALUE_MAX;
 }

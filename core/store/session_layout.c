@@ -18,6 +18,7 @@
 const struct session_table session_tables[SESSION_TABLES] = {
 	TABLE(stack_index, 11, uint64_t),
 	TABLE(row_index, 11, uint64_t),
+	TABLE(label_index, 9, uint64_t),
 	TABLE(rows, 6, struct row),
 	TABLE(live_keys, 10, uint64_t),
 	TABLE(live_values, 10, struct live_value),

@@ -10,7 +10,7 @@
 #include "session.h"
 
 #define SESSION_RING_SLOTS 1024u
-#define SESSION_TABLES 7u
+#define SESSION_TABLES 8u
 
 struct session_table {
 	uint32_t list; /* offset of the struct seglist */

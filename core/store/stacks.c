@@ -1,18 +1,13 @@
 /*
  * stacks.c - see stacks.h. Context: PP_ANY.
- *
- * Stacks are cut from chunks of the session. s->stack_chunk packs the current
- * chunk's offset and the bytes used of it into one word, so that taking space
- * is one CAS.
  */
 #include "pp.h"
 
+#include "chunk.h"
 #include "index.h"
 #include "stacks.h"
 
 #define CHUNK_BYTES (64u * 1024)
-#define USED_BITS 24
-#define USED_MASK ((UINT64_C(1) << USED_BITS) - 1)
 
 struct stack_query {
 	const frame_t *frames;
@@ -41,39 +36,11 @@ static bool equal(const struct session *s, uint32_t id, const void *key)
 		       k->frames, q->frames, q->depth * sizeof(frame_t)) == 0;
 }
 
-/* Room for `bytes` (a multiple of 8) in the current or a new chunk; 0 = full.
- */
-static uint64_t take_space(struct session *s, uint64_t bytes)
-{
-	uint64_t w = atomic_load_explicit(
-		&s->stack_chunk, memory_order_relaxed);
-	uint64_t fresh = 0, next;
-
-	for (;;) {
-		uint64_t off = w >> USED_BITS, used = w & USED_MASK;
-
-		if (off && used + bytes <= CHUNK_BYTES) {
-			next = w + bytes;
-		} else {
-			if (!fresh)
-				fresh = session_extend(s, CHUNK_BYTES);
-			if (!fresh)
-				return 0;
-			off = fresh;
-			used = 0;
-			next = fresh << USED_BITS | bytes;
-		}
-		if (atomic_compare_exchange_weak_explicit(&s->stack_chunk, &w,
-			    next, memory_order_relaxed, memory_order_relaxed))
-			return off + used;
-	}
-}
-
 static uint32_t make(struct session *s, const void *key, uint64_t hash)
 {
 	const struct stack_query *q = key;
-	uint64_t off = take_space(
-		s, sizeof(struct stack) + q->depth * sizeof(frame_t));
+	uint64_t off = chunk_take(s, &s->stack_chunk, CHUNK_BYTES,
+		sizeof(struct stack) + q->depth * sizeof(frame_t));
 	struct stack *k;
 
 	if (!off)

@@ -28,6 +28,7 @@
 #include "sys.h"
 #include "test.h"
 #include "unwind.h"
+#include "waits.h"
 
 #define TRAPPED 97
 
@@ -95,8 +96,10 @@ static char directory[64];
 static void configure(void)
 {
 	static const char *const variables[][2] = {
-		{ "PPROFC_PROFILES", "cpu,heap,allocs,heap_peak" },
+		{ "PPROFC_PROFILES", "cpu,heap,allocs,heap_peak,mutex,block" },
 		{ "PPROFC_HEAP_RATE", "1" },
+		{ "PPROFC_BLOCK_RATE", "1" },
+		{ "PPROFC_BLOCK", "all" },
 	};
 
 	(void)setenv("PPROFC_OUTPUT", directory, 1);
@@ -107,6 +110,23 @@ static void configure(void)
 	process.enabled = process.settings.profiles;
 	unwind_start();
 	process_start();
+}
+
+/* A wait for a lock, a release that ends one, and one that does not matter. */
+static void take_waits(void)
+{
+	static int lock;
+	struct release r;
+	struct wait w;
+
+	for (unsigned i = 0; i < 100; i++) {
+		wait_begin(&w, WAIT_MUTEX, &lock);
+		if (release_begin(&r, &lock))
+			release_end(&r);
+		wait_end(&w, true);
+		wait_begin(&w, WAIT_POLL, NULL);
+		wait_end(&w, true);
+	}
 }
 
 /* Some stacks, some objects freed, some live. */
@@ -121,6 +141,7 @@ static void take_samples(const ucontext_t *uc)
 		sample_alloc((void *)(i * 64), i, ROW_ONE, &regs, 0);
 	for (uintptr_t i = 1; i <= 3000; i += 2)
 		sample_free((void *)(i * 64));
+	take_waits();
 }
 
 static int write_reports(void)

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Waits for mutexes and read-write locks, and who makes them wait.
+
+tests/targets/lock_truth.c waits in functions of known names, for every kind of
+mutex, and prints how long by its own clock. Of each function the block profile
+must say the same within 5 %; and as much as all waited for locks together must
+stand in the mutex profile, charged to the functions that released them.
+"""
+
+import lib
+from lib import case, expect, expect_equal
+
+TYPES = ("normal", "recursive", "errorcheck", "adaptive", "robust", "inherit",
+         "robust_inherit", "process_shared", "statically")
+
+
+class Books:
+    """What the program says, and its two profiles."""
+
+    def __init__(self, result):
+        expect_equal(result.status, 0, f"status ({result.err[-200:]})")
+        self.own = {}
+        for line in result.out.decode().splitlines():
+            what, name, value = line.split()
+            self.own[what, name] = int(value)
+        self.block = lib.Profile(lib.profile_of(result, "block"))
+        self.mutex = lib.Profile(lib.profile_of(result, "mutex"))
+
+    def check_block(self, *names, tolerance=0.05, counts=True):
+        for name in names:
+            own = self.own["block", name]
+            got = self.block.cum("delay")[name]
+            lib.note(f"{name}: {own / 1e6:.3f} ms by its own clock, "
+                     f"{got / 1e6:.3f} ms in the profile")
+            expect(abs(got - own) <= tolerance * own,
+                   f"{name} waited {own} ns, the profile says {got}")
+            if counts:
+                expect_equal(self.block.cum("contentions")[name],
+                             self.own["count", name],
+                             f"contentions of {name}")
+
+    def check_equal_totals(self, classes=("mutex", "rwlock")):
+        waited = sum(s.values[1] for s in self.block.samples
+                     if s.labels.get("wait") in classes)
+        charged = self.mutex.total("delay")
+        lib.note(f"waited {waited / 1e6:.3f} ms, charged {charged / 1e6:.3f}")
+        expect(abs(charged - waited) <= 0.01 * waited + 100000,
+               f"{waited} ns waited for locks, {charged} ns charged")
+
+    def check_holder(self, name, percent):
+        share = 100 * self.mutex.cum("delay")[name] / \
+            max(self.mutex.total("delay"), 1)
+        expect(share >= percent,
+               f"{name} is charged {share:.1f} % of the delay, expected >= "
+               f"{percent}: {self.mutex.cum('delay')}")
+
+    def locks(self):
+        return {s.labels.get("lock") for s in self.mutex.samples}
+
+
+def run(*tests, **env):
+    with lib.Directory() as d:
+        return Books(lib.run(
+            [lib.target("lock_truth"), *tests], d,
+            env={"PPROFC_PROFILES": "mutex,block", "PPROFC_BLOCK_RATE": 1,
+                 **env}))
+
+
+def several_wait_for_one(kind):
+    books = run(kind)
+    books.check_block("mutex_wanter")
+    books.check_equal_totals()
+    books.check_holder("mutex_holder", 90)
+
+
+for _kind in TYPES:
+    def _one(kind=_kind):
+        several_wait_for_one(kind)
+    _one.__name__ = f"waiters_of_a_mutex_{_kind}"
+    case(_one)
+
+
+@case
+def a_lock_is_named_by_its_symbol():
+    names = run("statically").locks()
+    expect(all(n.startswith("truth_mutex (0x") for n in names) and names,
+           f"locks are {names}, expected truth_mutex (0x...)")
+
+
+@case
+def a_lock_without_a_symbol_is_an_address():
+    names = run("normal").locks()
+    expect(all(n.startswith("0x") for n in names) and names,
+           f"locks are {names}, expected addresses")
+
+
+@case
+def only_the_unlock_that_lets_go_is_charged():
+    books = run("nested")
+    books.check_block("mutex_wanter")
+    books.check_equal_totals()
+    books.check_holder("outer_unlock", 99)
+
+
+@case
+def a_convoy():
+    books = run("convoy")
+    books.check_block("convoy_step", counts=False)
+    books.check_equal_totals()
+
+
+@case
+def waits_given_up_are_charged_to_the_next_release():
+    books = run("timed")
+    books.check_block("timed_wanter")
+    books.check_equal_totals()
+    books.check_holder("mutex_holder", 99)
+
+
+@case
+def a_writer_behind_readers():
+    books = run("writer_behind_readers")
+    books.check_block("rw_writer")
+    books.check_equal_totals()
+    books.check_holder("last_read_holder", 99)
+
+
+@case
+def readers_behind_a_writer():
+    books = run("readers_behind_writer")
+    books.check_block("rw_reader")
+    books.check_equal_totals()
+    books.check_holder("write_holder", 90)
+
+
+@case
+def locks_nobody_waits_for_leave_no_profile():
+    with lib.Directory() as d:
+        result = lib.run([lib.target("lock_truth"), "uncontended"], d,
+                         env={"PPROFC_PROFILES": "mutex,block"})
+        expect_equal(result.status, 0, "status")
+        expect_equal(result.profiles, [], "profiles")
+
+
+@case
+def one_kind_without_the_other():
+    with lib.Directory() as d:
+        for kind in ("mutex", "block"):
+            result = lib.run([lib.target("lock_truth"), "convoy"], d,
+                             env={"PPROFC_PROFILES": kind})
+            profile = lib.Profile(lib.profile_of(result, kind))
+            expect(profile.cum("delay")["convoy_step"] > 20e6,
+                   f"{kind}: {profile.cum('delay')}")
+
+
+if __name__ == "__main__":
+    lib.main()
