@@ -167,7 +167,7 @@ ORPHANS = [
           "no_process", env=LINES, processes=alone("orphans")),
     *ways("orphans", "other_user next_namespace", env=LINES, root=True,
           processes=alone("orphans")),
-    *ways("orphans", "first_process", env=LINES, root=True,
+    *ways("orphans", "first_process", env=LINES, root=True, profile=VALID,
           out=b"fine\nfine\n", processes={"orphans": 2}),
     # The directory of the profiles is not there, or root's.
     *ways("orphans", "other_root no_room", env=LINES, root=True,
