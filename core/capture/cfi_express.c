@@ -184,6 +184,14 @@ static rule_t ra_in_register(const struct cfi_row *row)
 	return rule_make(RULE_RA_REG, (unsigned)reg, row->cfa.value);
 }
 
+static bool in_register(const struct cfi_row *row, enum column col)
+{
+	const struct where *w = &row->col[col];
+
+	return w->how == HOW_REGISTER && w->value >= 0 &&
+	       w->value < ARCH_REG_PC;
+}
+
 rule_t cfi_express(const struct cfi_row *row)
 {
 	const struct where *ra = &row->col[COL_RA], *sp = &row->col[COL_RSP];
@@ -191,6 +199,10 @@ rule_t cfi_express(const struct cfi_row *row)
 
 	if (ra->how == HOW_UNDEFINED)
 		return RULE_END;
+	if (in_register(row, COL_RA) && in_register(row, COL_RSP) &&
+		in_register(row, COL_RBP))
+		return rule_make_jump((unsigned)ra->value, (unsigned)sp->value,
+			(unsigned)row->col[COL_RBP].value);
 	/* The caller's rsp is the CFA, and a return address is where the call
 	 * left it, or the code is in the middle of switching contexts. */
 	if (sp->how != HOW_SAME && (sp->how != HOW_VALUE || sp->value != 0))

@@ -37,6 +37,8 @@ enum rule_kind {
 	RULE_END,     /* return address undefined: the start of the stack */
 	RULE_NO_INFO, /* in an executable segment, without unwind information */
 	RULE_UNKNOWN, /* in no known segment: generated code, or nothing */
+	RULE_JUMP,    /* the caller's pc in reg, its rsp and rbp in those of
+			 the offset, rule_make_jump(): longjmp */
 	RULE_FAILED,  /* there is information, but it does not fit a word */
 };
 
@@ -87,6 +89,21 @@ static inline rule_t rule_make(
 {
 	return (rule_t)kind | (rule_t)reg << 4 |
 	       ((rule_t)(offset >> 3) & 0xfffff) << 8;
+}
+
+static inline rule_t rule_make_jump(unsigned pc, unsigned rsp, unsigned rbp)
+{
+	return rule_make(RULE_JUMP, pc, (int64_t)(rsp | rbp << 4) * 8);
+}
+
+static inline unsigned rule_jump_rsp(rule_t r)
+{
+	return (unsigned)(rule_offset(r) / 8) & 15;
+}
+
+static inline unsigned rule_jump_rbp(rule_t r)
+{
+	return (unsigned)(rule_offset(r) / 8) >> 4 & 15;
 }
 
 /* The slots of a table: the rules, and the module instances by segment. */

@@ -288,6 +288,35 @@ static PP_COLD bool step_signal(struct walk *w)
 	return true;
 }
 
+/* longjmp's last two instructions: the stack is that of the frame it goes to
+ * already. Before them it is still the caller's, whom guess_repair() finds. */
+static PP_COLD bool step_jump(struct walk *w, rule_t rule)
+{
+	uint64_t pc, sp, rbp;
+
+	if (!full_register(w, rule_jump_rsp(rule), &sp) || sp != w->sp ||
+		!full_register(w, rule_reg(rule), &pc) ||
+		!full_register(w, rule_jump_rbp(rule), &rbp))
+		return false;
+	w->called_sp = 0;
+	w->pc = pc;
+	w->rbp = rbp;
+	w->rbp_known = true;
+	w->rbx_known = false;
+	w->exact = false;
+	w->guessed = false;
+	w->regs = NULL;
+	w->ucontext = 0;
+	return true;
+}
+
+static bool step_failed(struct walk *w)
+{
+	w->called_pc = w->pc;
+	w->called_sp = w->exact ? w->sp : 0;
+	return guess_repair(w);
+}
+
 bool unwind_step(struct walk *w, rule_t rule)
 {
 	unwind_break_log(w);
@@ -303,9 +332,9 @@ bool unwind_step(struct walk *w, rule_t rule)
 	case RULE_NO_INFO:
 	case RULE_UNKNOWN:
 		return guess_step(w, rule_kind(rule) == RULE_UNKNOWN);
-	default: /* RULE_FAILED: longjmp and the like, mostly */
-		w->called_pc = w->pc;
-		w->called_sp = w->exact ? w->sp : 0;
-		return guess_repair(w);
+	case RULE_JUMP:
+		return step_jump(w, rule) || step_failed(w);
+	default: /* RULE_FAILED */
+		return step_failed(w);
 	}
 }

@@ -90,8 +90,8 @@ static void fails_then_ends(void)
 	CHECK(records());
 	lifecycle_finish();
 	CHECK_EQ(files(), 1);
-	CHECK_EQ(session_stat(process_session_peek(), STAT_LOST_CPU_SESSION),
-		0);
+	CHECK_EQ(
+		session_stat(process_session_peek(), STAT_LOST_CPU_SESSION), 0);
 }
 
 TEST(failed_exec_goes_on_until_the_end)

@@ -381,15 +381,22 @@ TEST(dlopen_and_dlclose)
 		0);
 }
 
+/* Before the last two instructions of longjmp the stack changes: no stack is
+ * cut short there. They are called wrong, as the function that the jump goes
+ * to, which the walk shows, is one that the shadow stack has no call of. */
+#define JUMP_ENDS 0.1
+
 TEST(setjmp_and_longjmp)
 {
-	step_class("setjmp, longjmp", jumps, ORACLE_LIBUNWIND, 5000, 99.9, 0);
+	step_class("setjmp, longjmp", jumps, ORACLE_LIBUNWIND, 5000, 99.9,
+		JUMP_ENDS);
+	CHECK_EQ(tally.truncated, 0);
 }
 
 TEST(calls_that_do_not_return)
 {
 	step_class("calls that do not return", no_returns, ORACLE_LIBUNWIND,
-		5000, 99.9, 0);
+		5000, 99.9, JUMP_ENDS);
 }
 
 TEST(qsort_malloc_printf)
