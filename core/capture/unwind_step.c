@@ -288,16 +288,19 @@ static PP_COLD bool step_signal(struct walk *w)
 	return true;
 }
 
-/* longjmp's last two instructions: the stack is that of the frame it goes to
- * already. Before them it is still the caller's, whom guess_repair() finds. */
-static PP_COLD bool step_jump(struct walk *w, rule_t rule)
+/* The frame that longjmp goes to; `now`: only if the stack is that frame's
+ * already. */
+static PP_COLD bool step_jump(struct walk *w, rule_t rule, bool now)
 {
 	uint64_t pc, sp, rbp;
 
-	if (!full_register(w, rule_jump_rsp(rule), &sp) || sp != w->sp ||
+	if (!full_register(w, rule_jump_rsp(rule), &sp) ||
 		!full_register(w, rule_reg(rule), &pc) ||
 		!full_register(w, rule_jump_rbp(rule), &rbp))
 		return false;
+	if (now ? sp != w->sp : sp < w->sp || sp > w->top || sp % 8)
+		return false;
+	w->sp = sp;
 	w->called_sp = 0;
 	w->pc = pc;
 	w->rbp = rbp;
@@ -317,6 +320,14 @@ static bool step_failed(struct walk *w)
 	return guess_repair(w);
 }
 
+/* Before its last two instructions the stack is the caller's, who is found by a
+ * guess; not while another thread closes a library. Then the tables' answer. */
+static PP_COLD bool leave_jump(struct walk *w, rule_t rule)
+{
+	return step_jump(w, rule, true) || step_failed(w) ||
+	       step_jump(w, rule, false);
+}
+
 bool unwind_step(struct walk *w, rule_t rule)
 {
 	unwind_break_log(w);
@@ -333,7 +344,7 @@ bool unwind_step(struct walk *w, rule_t rule)
 	case RULE_UNKNOWN:
 		return guess_step(w, rule_kind(rule) == RULE_UNKNOWN);
 	case RULE_JUMP:
-		return step_jump(w, rule) || step_failed(w);
+		return leave_jump(w, rule);
 	default: /* RULE_FAILED */
 		return step_failed(w);
 	}
