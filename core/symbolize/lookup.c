@@ -12,9 +12,18 @@
 #include <stdlib.h>
 
 #include "lookup.h"
+#include "scopes.h"
 
-/* The first place at or after the address. */
-static size_t first_at(
+struct unit {
+	Dwarf_Die root; /* of a split unit the part with the functions */
+	Dwarf_Lines *lines;
+	size_t line_count;
+	Dwarf_Files *files;
+	size_t file_count;
+	struct scopes scopes;
+};
+
+size_t lookup_first_at(
 	const struct lookup_place *places, size_t n, uint64_t address)
 {
 	size_t from = 0;
@@ -37,7 +46,7 @@ static size_t first_at(
 static void claim(struct lookup_place *places, size_t n, Dwarf_Off unit,
 	uint64_t start, uint64_t end)
 {
-	for (size_t i = first_at(places, n, start);
+	for (size_t i = lookup_first_at(places, n, start);
 		i < n && places[i].address < end; i++) {
 		if (places[i].has_unit && places[i].unit_size <= end - start)
 			continue;
@@ -75,12 +84,12 @@ static int by_unit(const void *a, const void *b)
 	return (x->address > y->address) - (x->address < y->address);
 }
 
-static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct lookup_unit *u)
+static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct unit *u)
 {
 	Dwarf_Die die, split;
 	uint8_t type;
 
-	*u = (struct lookup_unit){ 0 };
+	*u = (struct unit){ 0 };
 	if (!dwarf_offdie(dw, offset, &die))
 		return false;
 	u->root = die;
@@ -96,7 +105,7 @@ static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct lookup_unit *u)
 }
 
 /* The row of the line table an address belongs to. */
-static Dwarf_Line *find_line(const struct lookup_unit *u, uint64_t address)
+static Dwarf_Line *find_line(const struct unit *u, uint64_t address)
 {
 	size_t from = 0, n = u->line_count;
 	Dwarf_Line *line = NULL;
@@ -133,7 +142,7 @@ static int64_t number(Dwarf_Die *die, unsigned name)
 
 /* Where an inlined function was called. */
 static void set_call(
-	const struct lookup_unit *u, Dwarf_Die *inlined, struct lookup_frame *f)
+	const struct unit *u, Dwarf_Die *inlined, struct lookup_frame *f)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word file;
@@ -146,11 +155,11 @@ static void set_call(
 		f->file = dwarf_filesrc(u->files, file, NULL, NULL);
 }
 
-static size_t make_frames(const struct lookup_unit *u, uint64_t address,
+static size_t make_frames(const struct unit *u, size_t place, uint64_t address,
 	struct lookup_frame *frames)
 {
 	Dwarf_Die chain[LOOKUP_DEPTH];
-	size_t n = scopes_find(&u->root, address, chain);
+	size_t n = scopes_chain(&u->scopes, place, chain);
 	Dwarf_Line *line = find_line(u, address);
 	int lineno = 0;
 
@@ -161,9 +170,9 @@ static size_t make_frames(const struct lookup_unit *u, uint64_t address,
 			frames[0].line = lineno;
 	}
 	for (size_t i = 0; i < n; i++) {
-		frames[i].function = chain[n - 1 - i];
+		frames[i].function = chain[i];
 		if (i + 1 < n)
-			set_call(u, &chain[n - 1 - i], &frames[i + 1]);
+			set_call(u, &chain[i], &frames[i + 1]);
 	}
 	return n || line ? PP_MAX(n, (size_t)1) : 0;
 }
@@ -172,17 +181,19 @@ static int visit_unit(Dwarf *dw, const struct lookup_place *places, size_t n,
 	lookup_visit_fn *visit, void *arg)
 {
 	struct lookup_frame frames[LOOKUP_DEPTH];
-	struct lookup_unit u;
+	struct unit u;
 	int err = 0;
 
 	if (!open_unit(dw, places[0].unit, &u))
 		return 0;
+	err = scopes_find(&u.scopes, &u.root, places, n);
 	for (size_t i = 0; i < n && !err; i++) {
-		size_t count = make_frames(&u, places[i].address, frames);
+		size_t count = make_frames(&u, i, places[i].address, frames);
 
 		if (count)
 			err = visit(arg, places[i].user, frames, count);
 	}
+	scopes_free(&u.scopes);
 	return err;
 }
 

@@ -37,17 +37,8 @@ typedef int lookup_visit_fn(
 int lookup(Dwarf *dw, struct lookup_place *places, size_t n,
 	lookup_visit_fn *visit, void *arg);
 
-/* One unit: the places that are in it. */
-struct lookup_unit {
-	Dwarf_Die root; /* of a split unit the part with the functions */
-	Dwarf_Lines *lines;
-	size_t line_count;
-	Dwarf_Files *files;
-	size_t file_count;
-};
-
-/* The entries around an address, outermost function first; their number. */
-size_t scopes_find(const Dwarf_Die *root, uint64_t address,
-	Dwarf_Die ret_chain[LOOKUP_DEPTH]);
+/* The first of n places, sorted by address, at or after this one. */
+size_t lookup_first_at(
+	const struct lookup_place *places, size_t n, uint64_t address);
 
 #endif

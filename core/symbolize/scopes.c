@@ -1,78 +1,241 @@
 /*
- * scopes.c - which functions' code an address is in: see lookup.h.
+ * scopes.c - see scopes.h.
+ *
+ * One walk over the unit's entries for all places in it. What cannot contain
+ * the code of a place is stepped over: types, and functions elsewhere. If a
+ * place stays without a function there is a second walk into everything, since
+ * functions may stand in types and in other functions.
  */
 #include "pp.h"
 
 #include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
 
-#include "lookup.h"
+#include "entries.h"
+#include "list.h"
+#include "scopes.h"
 
-#define NESTING 256u /* of entries; a damaged file may have any */
+#define NESTING 128u /* entries in entries; damaged files have any depth */
 
-/* Entries in which functions may stand. */
-static bool may_contain(int tag)
-{
-	switch (tag) {
-	case DW_TAG_lexical_block:
-	case DW_TAG_try_block:
-	case DW_TAG_catch_block:
-	case DW_TAG_subprogram:
-	case DW_TAG_inlined_subroutine:
-	case DW_TAG_namespace:
-	case DW_TAG_module:
-	case DW_TAG_class_type:
-	case DW_TAG_structure_type:
-	case DW_TAG_union_type:
-	case DW_TAG_enumeration_type:
-	case DW_TAG_interface_type:
-	case DW_TAG_common_block:
-		return true;
-	default:
-		return false;
-	}
-}
+struct walk {
+	struct scopes *s;
+	struct entries e;
+	const struct lookup_place *places;
+	size_t n;
+	bool everywhere;
+	int err;
+};
 
-static bool is_function(int tag)
+struct range {
+	uint64_t start, end;
+};
+
+static bool is_function(unsigned tag)
 {
 	return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
 }
 
-/* Depth first. A function that does not contain the address may contain one
- * that does (nested functions), an inlined one may not. */
-static size_t descend(Dwarf_Die *die, uint64_t address, unsigned nesting,
-	Dwarf_Die *chain, size_t n)
+static bool is_block(unsigned tag)
 {
-	Dwarf_Die child;
-
-	if (nesting == NESTING || n == LOOKUP_DEPTH ||
-		dwarf_child(die, &child) != 0)
-		return 0;
-	do {
-		int tag = dwarf_tag(&child);
-		int has = is_function(tag) ? dwarf_haspc(&child, address) : 0;
-		size_t deeper;
-
-		if (!may_contain(tag))
-			continue;
-		if (has > 0) {
-			chain[n] = child;
-			deeper = descend(
-				&child, address, nesting + 1, chain, n + 1);
-			return PP_MAX(deeper, n + 1);
-		}
-		if (tag == DW_TAG_inlined_subroutine)
-			continue;
-		deeper = descend(&child, address, nesting + 1, chain, n);
-		if (deeper)
-			return deeper;
-	} while (dwarf_siblingof(&child, &child) == 0);
-	return 0;
+	return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
+	       tag == DW_TAG_catch_block;
 }
 
-size_t scopes_find(const Dwarf_Die *root, uint64_t address,
-	Dwarf_Die ret_chain[LOOKUP_DEPTH])
+static bool is_scope(unsigned tag)
 {
-	Dwarf_Die die = *root;
+	return tag == DW_TAG_namespace || tag == DW_TAG_module;
+}
 
-	return descend(&die, address, 0, ret_chain, 0);
+static bool is_type(unsigned tag)
+{
+	return tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
+	       tag == DW_TAG_union_type || tag == DW_TAG_enumeration_type ||
+	       tag == DW_TAG_interface_type;
+}
+
+static size_t first_at(const struct walk *w, uint64_t address)
+{
+	return lookup_first_at(w->places, w->n, address);
+}
+
+static bool any_place(const struct walk *w, struct range r)
+{
+	size_t i = first_at(w, r.start);
+
+	return i < w->n && w->places[i].address < r.end;
+}
+
+/* The places in a range that are in `outer` so far get the node of the entry,
+ * which is made when there is one. */
+static void claim(struct walk *w, const struct entry *entry, struct range r,
+	uint32_t outer, uint32_t *node)
+{
+	struct scopes *s = w->s;
+
+	for (size_t i = first_at(w, r.start);
+		i < w->n && w->places[i].address < r.end; i++) {
+		if (s->innermost[i] != outer)
+			continue;
+		if (!*node) {
+			struct scopes_node *new = LIST_ADD(
+				s->nodes, s->node_count, s->node_room);
+
+			if (!new) {
+				w->err = -ENOMEM;
+				return;
+			}
+			*new = (struct scopes_node){ entry->at, outer };
+			*node = (uint32_t)(s->node_count - 1);
+		}
+		s->innermost[i] = *node;
+	}
+}
+
+/* Next range of an entry's code; *at is 0 at first. */
+static bool next_range(const struct walk *w, const struct entry *entry,
+	ptrdiff_t *at, struct range *ret)
+{
+	Dwarf_Die die;
+	Dwarf_Addr base;
+
+	if (*at == 0 && entries_range(&w->e, entry, &ret->start, &ret->end)) {
+		*at = -1;
+		return true;
+	}
+	if (*at < 0 || !entry->abbrev->has_pc)
+		return false;
+	die = entries_die(&w->e, entry->at);
+	*at = dwarf_ranges(&die, *at, &base, &ret->start, &ret->end);
+	return *at > 0;
+}
+
+static uint32_t enter_function(
+	struct walk *w, const struct entry *entry, uint32_t outer)
+{
+	uint32_t node = 0;
+	ptrdiff_t at = 0;
+	struct range r;
+
+	/* A function inside another one is not inlined there. */
+	if (entry->abbrev->tag == DW_TAG_subprogram)
+		outer = 0;
+	while (!w->err && next_range(w, entry, &at, &r))
+		claim(w, entry, r, outer, &node);
+	return node;
+}
+
+/* A block may have no addresses of its own. */
+static bool enter_block(const struct walk *w, const struct entry *entry)
+{
+	ptrdiff_t at = 0;
+	struct range r;
+
+	if (!entry->abbrev->has_pc)
+		return true;
+	while (next_range(w, entry, &at, &r)) {
+		if (any_place(w, r))
+			return true;
+	}
+	return false;
+}
+
+/* Whether to look at the children of an entry; *node is what they are in. */
+static bool enter(struct walk *w, const struct entry *entry, uint32_t *node)
+{
+	unsigned tag = entry->abbrev->tag;
+	uint32_t inner;
+
+	if (is_function(tag)) {
+		inner = enter_function(w, entry, *node);
+		if (inner)
+			*node = inner;
+		else if (tag == DW_TAG_subprogram)
+			*node = 0;
+		return inner || (w->everywhere && tag == DW_TAG_subprogram);
+	}
+	if (is_block(tag))
+		return w->everywhere || enter_block(w, entry);
+	return is_scope(tag) || (w->everywhere && is_type(tag));
+}
+
+/* The siblings from `at` on; returns what is behind them. */
+static const uint8_t *walk(
+	struct walk *w, const uint8_t *at, uint32_t node, unsigned depth)
+{
+	struct entry entry;
+
+	while (!w->err && at && entries_read(&w->e, at, &entry)) {
+		uint32_t inner = node;
+
+		if (!entry.abbrev)
+			return entry.behind;
+		if (depth < NESTING && enter(w, &entry, &inner) &&
+			entry.abbrev->children)
+			at = walk(w, entry.behind, inner, depth + 1);
+		else
+			at = entries_behind(&w->e, &entry);
+	}
+	return NULL;
+}
+
+static bool all_found(const struct walk *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (!w->s->innermost[i])
+			return false;
+	}
+	return true;
+}
+
+static void walk_unit(struct walk *w)
+{
+	struct entry root;
+
+	if (!entries_read(&w->e, w->e.start, &root) || !root.abbrev ||
+		!root.abbrev->children)
+		return;
+	(void)walk(w, root.behind, 0, 0);
+	if (w->err || all_found(w))
+		return;
+	w->everywhere = true;
+	(void)walk(w, root.behind, 0, 0);
+}
+
+int scopes_find(struct scopes *s, const Dwarf_Die *unit,
+	const struct lookup_place *places, size_t n)
+{
+	struct walk w = { .s = s, .places = places, .n = n };
+
+	*s = (struct scopes){ .unit = *unit };
+	s->innermost = calloc(n, sizeof(*s->innermost));
+	if (!s->innermost || !LIST_ADD(s->nodes, s->node_count, s->node_room))
+		return -ENOMEM;
+	s->nodes[0] = (struct scopes_node){ 0 };
+	if (!entries_open(&w.e, unit))
+		return 0; /* then there are lines only */
+	walk_unit(&w);
+	entries_close(&w.e);
+	return w.err;
+}
+
+void scopes_free(struct scopes *s)
+{
+	free(s->nodes);
+	free(s->innermost);
+	*s = (struct scopes){ 0 };
+}
+
+size_t scopes_chain(
+	const struct scopes *s, size_t place, Dwarf_Die ret_chain[LOOKUP_DEPTH])
+{
+	uint32_t node = s->innermost[place];
+	size_t n = 0;
+
+	for (; node && n < LOOKUP_DEPTH; node = s->nodes[node].outer) {
+		ret_chain[n] = s->unit;
+		ret_chain[n].addr = (void *)(uintptr_t)s->nodes[node].entry;
+		ret_chain[n++].abbrev = NULL;
+	}
+	return n;
 }

@@ -32,6 +32,7 @@ struct job {
 	size_t count, room;
 	size_t done;
 	const char *path; /* of the file being read */
+	struct entry_names names;
 };
 
 /* Names of mappings that are no files: [vdso], //anon, devices, nothing. */
@@ -125,13 +126,28 @@ static void keep_symbol(struct function_name *name, const char *symbol)
 	name->system_name = symbol;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b && (a == b || strcmp(a, b) == 0);
+}
+
+/* A profile has one file for a function and its lines: that of the line. So a
+ * start line is given only if the function starts in that file. */
 static long add_function(
-	struct job *j, struct lookup_frame *frame, const char *before)
+	struct job *j, const struct lookup_frame *frame, const char *before)
 {
 	struct function_name name = { .file = frame->file };
+	const struct entry_name *e;
 
-	if (frame->function.addr)
-		(void)entry_name(&frame->function, frame->file, &name);
+	if (frame->function.addr) {
+		e = entry_names_get(&j->names, &frame->function);
+		if (!e)
+			return -ENOMEM;
+		name.system_name = e->linkage;
+		name.name = e->name;
+		if (same_text(e->file, frame->file))
+			name.start_line = e->line;
+	}
 	if (before)
 		keep_symbol(&name, before);
 	return functions_add(j->f, &name);
@@ -158,12 +174,12 @@ static int visit(
 	if (!before && !frames[n - 1].function.addr)
 		return 0;
 	for (size_t i = 0; i < n && !err; i++) {
-		struct lookup_frame frame = frames[i];
-		long fn = add_function(j, &frame, i + 1 == n ? before : NULL);
+		long fn = add_function(
+			j, &frames[i], i + 1 == n ? before : NULL);
 
 		if (fn < 0)
 			err = (int)fn;
-		else if (!pprof_add_line(p, (uint32_t)fn, frame.line))
+		else if (!pprof_add_line(p, (uint32_t)fn, frames[i].line))
 			err = -ENOMEM;
 	}
 	free(before);
@@ -216,7 +232,9 @@ static int look_up(struct job *j, const struct module *m,
 		return -ENOMEM;
 	n = make_places(j, m, from, n, places);
 	qsort(places, n, sizeof(*places), by_address);
+	entry_names_init(&j->names);
 	err = lookup(m->dwarf, places, n, visit, j);
+	entry_names_free(&j->names);
 	free(places);
 	return err;
 }
