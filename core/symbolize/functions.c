@@ -133,8 +133,9 @@ long functions_add(struct functions *f, const struct function_name *name)
 
 	if (!want.system_name)
 		want.system_name = string_z(f, name->name);
-	want.name = readable(f, want.system_name);
-	if (want.name == want.system_name && name->name &&
+	want.name = name->shown ? string_z(f, name->shown)
+				: readable(f, want.system_name);
+	if (!name->shown && want.name == want.system_name && name->name &&
 		f->style != NAMES_NONE)
 		want.name = string_z(f, name->name);
 	return want.name ? intern(f, &want) : -ENOMEM;

@@ -26,6 +26,7 @@ struct function_name {
 	const char *system_name; /* the linker's */
 	const char *name;	 /* the source's, where the other is not one
 				    that can be made readable */
+	const char *shown;	 /* what the profile shows already */
 	const char *file;
 	int64_t start_line;
 };

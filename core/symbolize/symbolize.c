@@ -10,30 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "entry_name.h"
+#include "assign.h"
 #include "list.h"
 #include "lookup.h"
 #include "module.h"
 #include "symbolize.h"
 #include "tell.h"
 
-/* A location and the file it is in. */
-struct where {
-	uint32_t file, build_id; /* strings of its mapping */
-	uint32_t location;
-	uint64_t address;
+/* How a mapping lies in its file. */
+struct lie {
+	bool tried, known;
+	uint64_t bias; /* address - bias = address in the file */
+	GElf_Phdr segment;
 };
 
 struct job {
 	struct functions *f;
 	const struct symbolize_options *o;
 	unsigned refused;
-	struct where *all;
+	uint32_t *wanted; /* locations, those of one file together */
 	size_t count, room;
 	size_t done;
-	const char *path; /* of the file being read */
-	struct entry_names names;
+	struct lie *lies;   /* by mapping */
+	const char *path;   /* of the file being read */
+	struct assign give; /* for it */
 };
+
+static struct pprof_mapping *mapping_of(const struct job *j, uint32_t location)
+{
+	struct pprof *p = j->f->p;
+
+	return &p->mappings[p->locations[location].mapping - 1];
+}
 
 /* Names of mappings that are no files: [vdso], //anon, devices, nothing. */
 static bool is_file(const struct slice *name)
@@ -45,171 +53,81 @@ static bool is_file(const struct slice *name)
 		       !(name->len >= 9 && memcmp(s, "/dev/shm/", 9) == 0));
 }
 
-static bool has_line(const struct pprof *p, const struct pprof_location *l)
-{
-	for (uint32_t i = 0; i < l->line_count; i++) {
-		if (p->lines[l->first_line + i].line)
-			return true;
-	}
-	return false;
-}
-
 static int list_locations(struct job *j)
 {
 	struct pprof *p = j->f->p;
 
 	for (size_t i = 0; i < p->location_count; i++) {
 		const struct pprof_location *l = &p->locations[i];
-		const struct pprof_mapping *m;
-		struct where *w;
 
-		if (!l->mapping || !l->address || has_line(p, l))
+		if (!l->mapping || !l->address ||
+			!is_file(&p->strings[mapping_of(j, (uint32_t)i)
+						     ->filename]))
 			continue;
-		m = &p->mappings[l->mapping - 1];
-		if (!is_file(&p->strings[m->filename]))
+		if (assign_has_line(p, l) && !j->o->rebase)
 			continue;
-		w = LIST_ADD(j->all, j->count, j->room);
-		if (!w)
+		if (!LIST_ADD(j->wanted, j->count, j->room))
 			return -ENOMEM;
-		*w = (struct where){ m->filename, m->build_id, (uint32_t)i,
-			l->address };
+		j->wanted[j->count - 1] = (uint32_t)i;
 	}
 	return 0;
 }
 
-static int by_file(const void *a, const void *b)
+static int by_file(const void *a, const void *b, void *arg)
 {
-	const struct where *x = a, *y = b;
+	const struct pprof_mapping *x = mapping_of(arg, *(const uint32_t *)a);
+	const struct pprof_mapping *y = mapping_of(arg, *(const uint32_t *)b);
 
-	if (x->file != y->file)
-		return x->file < y->file ? -1 : 1;
+	if (x->filename != y->filename)
+		return x->filename < y->filename ? -1 : 1;
 	return (x->build_id > y->build_id) - (x->build_id < y->build_id);
 }
 
-static struct pprof_mapping *mapping_of(struct job *j, uint32_t location)
-{
-	struct pprof *p = j->f->p;
+/* --- one file ------------------------------------------------------------- */
 
-	return &p->mappings[p->locations[location].mapping - 1];
+static const struct lie *lie_of(
+	struct job *j, const struct module *m, uint32_t location)
+{
+	const struct pprof_mapping *map = mapping_of(j, location);
+	struct lie *lie = &j->lies[map - j->f->p->mappings];
+
+	if (!lie->tried)
+		lie->known = module_segment(m, map->start, map->limit,
+			map->offset, &lie->segment, &lie->bias);
+	lie->tried = true;
+	return lie;
 }
 
-/* The name a location came with, or NULL. For free(). */
-static char *name_before(struct job *j, const struct pprof_location *l)
+static uint64_t address_of(const struct job *j, uint32_t location)
 {
-	const struct pprof *p = j->f->p;
-	const struct pprof_function *fn;
-	const struct slice *s;
+	const struct pprof_mapping *map = mapping_of(j, location);
 
-	if (l->line_count != 1)
-		return NULL;
-	fn = &p->functions[p->lines[l->first_line].function];
-	s = &p->strings[fn->system_name ? fn->system_name : fn->name];
-	return s->len ? strndup((const char *)s->data, s->len) : NULL;
-}
-
-/* A part of a function that the compiler moved or copied: f.cold, f.part.0. */
-static bool is_part(const char *symbol, const char *name)
-{
-	size_t len = strlen(name);
-
-	return strncmp(symbol, name, len) == 0 && symbol[len] == '.';
-}
-
-/* A function keeps the symbol the profile has for it: of several that are the
- * same code (malloc, __libc_malloc) one was chosen with care. */
-static void keep_symbol(struct function_name *name, const char *symbol)
-{
-	bool same = name->system_name && strcmp(name->system_name, symbol) == 0;
-
-	if (name->name && !same && !is_part(symbol, name->name))
-		name->name = NULL;
-	name->system_name = symbol;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a && b && (a == b || strcmp(a, b) == 0);
-}
-
-/* A profile has one file for a function and its lines: that of the line. So a
- * start line is given only if the function starts in that file. */
-static long add_function(
-	struct job *j, const struct lookup_frame *frame, const char *before)
-{
-	struct function_name name = { .file = frame->file };
-	const struct entry_name *e;
-
-	if (frame->function.addr) {
-		e = entry_names_get(&j->names, &frame->function);
-		if (!e)
-			return -ENOMEM;
-		name.system_name = e->linkage;
-		name.name = e->name;
-		if (same_text(e->file, frame->file))
-			name.start_line = e->line;
-	}
-	if (before)
-		keep_symbol(&name, before);
-	return functions_add(j->f, &name);
-}
-
-static void set_flags(struct pprof_mapping *m)
-{
-	m->has_functions = m->has_filenames = m->has_lines = m->has_inlines =
-		true;
-	m->changed = true;
+	return j->f->p->locations[location].address -
+	       j->lies[map - j->f->p->mappings].bias;
 }
 
 static int visit(
 	void *arg, uint32_t user, const struct lookup_frame *frames, size_t n)
 {
 	struct job *j = arg;
-	struct pprof *p = j->f->p;
-	struct pprof_location *l = &p->locations[user];
-	char *before = name_before(j, l);
-	size_t first = p->line_count;
-	int err = 0;
 
 	tell_progress(j->path, ++j->done, j->count);
-	if (!before && !frames[n - 1].function.addr)
-		return 0;
-	for (size_t i = 0; i < n && !err; i++) {
-		long fn = add_function(
-			j, &frames[i], i + 1 == n ? before : NULL);
-
-		if (fn < 0)
-			err = (int)fn;
-		else if (!pprof_add_line(p, (uint32_t)fn, frames[i].line))
-			err = -ENOMEM;
-	}
-	free(before);
-	if (err)
-		return err;
-	l->first_line = (uint32_t)first;
-	l->line_count = (uint32_t)n;
-	l->named = true;
-	set_flags(mapping_of(j, user));
-	return 0;
+	return assign_lines(&j->give, user, address_of(j, user), frames, n);
 }
 
-/* The addresses as they are in the file. */
+/* The addresses as they are in the file; of those without lines so far. */
 static size_t make_places(struct job *j, const struct module *m,
-	const struct where *from, size_t n, struct lookup_place *places)
+	const uint32_t *from, size_t n, struct lookup_place *places)
 {
+	const struct pprof *p = j->f->p;
 	size_t count = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct pprof_mapping *map = mapping_of(
-			j, from[i].location);
-		GElf_Phdr segment;
-		uint64_t bias;
-
-		if (!module_segment(m, map->start, map->limit, map->offset,
-			    &segment, &bias))
+		if (!lie_of(j, m, from[i])->known ||
+			assign_has_line(p, &p->locations[from[i]]))
 			continue;
 		places[count++] = (struct lookup_place){
-			.address = from[i].address - bias,
-			.user = from[i].location
+			.address = address_of(j, from[i]), .user = from[i]
 		};
 	}
 	return count;
@@ -222,34 +140,39 @@ static int by_address(const void *a, const void *b)
 	return (x->address > y->address) - (x->address < y->address);
 }
 
-static int look_up(struct job *j, const struct module *m,
-	const struct where *from, size_t n)
+static int look_up(
+	struct job *j, const struct module *m, const uint32_t *from, size_t n)
 {
 	struct lookup_place *places = calloc(n, sizeof(*places));
-	int err;
+	int err = 0;
 
 	if (!places)
 		return -ENOMEM;
+	assign_open(&j->give, j->f, m);
 	n = make_places(j, m, from, n, places);
 	qsort(places, n, sizeof(*places), by_address);
-	entry_names_init(&j->names);
-	err = lookup(m->dwarf, places, n, visit, j);
-	entry_names_free(&j->names);
+	if (m->dwarf)
+		err = lookup(m->dwarf, places, n, visit, j);
+	for (size_t i = 0; i < n && !err; i++)
+		err = assign_symbol(
+			&j->give, places[i].user, places[i].address);
+	assign_close(&j->give);
 	free(places);
 	return err;
 }
 
-static int do_file(struct job *j, const struct where *from, size_t n)
+static int do_file(struct job *j, const uint32_t *from, size_t n)
 {
 	const struct pprof *p = j->f->p;
-	const struct pprof_mapping *map = mapping_of(j, from->location);
-	const struct slice *name = &p->strings[from->file],
-			   *id = &p->strings[from->build_id];
+	const struct pprof_mapping *map = mapping_of(j, *from);
+	const struct slice *name = &p->strings[map->filename],
+			   *id = &p->strings[map->build_id];
 	char *path = strndup((const char *)name->data, name->len);
 	struct find_what what = { .path = path,
 		.id = build_id_parse(id->data, id->len),
 		.start = map->start,
-		.limit = map->limit };
+		.limit = map->limit,
+		.until_ns = p->time_ns };
 	struct module m;
 	int err = 0;
 
@@ -257,7 +180,7 @@ static int do_file(struct job *j, const struct where *from, size_t n)
 		return -ENOMEM;
 	j->path = path;
 	tell_file(path);
-	if (module_open(&m, &j->o->where, &what) && m.dwarf)
+	if (module_open(&m, &j->o->where, &what))
 		err = look_up(j, &m, from, n);
 	j->refused += m.refused;
 	module_close(&m);
@@ -265,24 +188,66 @@ static int do_file(struct job *j, const struct where *from, size_t n)
 	return err;
 }
 
+/* --- all ------------------------------------------------------------------ */
+
+/* Addresses as in the files: what the stock tool's disassembly takes them for
+ * (contract 2.8). */
+static void rebase(struct job *j)
+{
+	struct pprof *p = j->f->p;
+
+	for (size_t i = 0; i < p->location_count; i++) {
+		struct pprof_location *l = &p->locations[i];
+
+		if (!l->mapping || !j->lies[l->mapping - 1].known)
+			continue;
+		l->address -= j->lies[l->mapping - 1].bias;
+		l->moved = true;
+	}
+	for (size_t i = 0; i < p->mapping_count; i++) {
+		struct pprof_mapping *m = &p->mappings[i];
+		const GElf_Phdr *s = &j->lies[i].segment;
+
+		if (!j->lies[i].known)
+			continue;
+		m->start = s->p_vaddr;
+		m->limit = s->p_vaddr + s->p_memsz;
+		m->offset = s->p_offset;
+		m->changed = true;
+	}
+}
+
+static int do_all(struct job *j)
+{
+	int err = list_locations(j);
+	size_t from = 0, to;
+
+	if (j->count)
+		qsort_r(j->wanted, j->count, sizeof(*j->wanted), by_file, j);
+	for (; from < j->count && !err; from = to) {
+		for (to = from + 1; to < j->count; to++) {
+			if (by_file(&j->wanted[from], &j->wanted[to], j) != 0)
+				break;
+		}
+		err = do_file(j, j->wanted + from, to - from);
+	}
+	tell_progress_end();
+	if (!err && j->o->rebase)
+		rebase(j);
+	return err;
+}
+
 int symbolize(struct functions *f, const struct symbolize_options *o,
 	unsigned *ret_refused)
 {
 	struct job j = { .f = f, .o = o };
-	int err = list_locations(&j);
-	size_t from = 0, to;
+	int err = -ENOMEM;
 
-	if (j.count)
-		qsort(j.all, j.count, sizeof(*j.all), by_file);
-	for (; from < j.count && !err; from = to) {
-		for (to = from + 1; to < j.count; to++) {
-			if (by_file(&j.all[from], &j.all[to]) != 0)
-				break;
-		}
-		err = do_file(&j, j.all + from, to - from);
-	}
-	tell_progress_end();
-	free(j.all);
+	j.lies = calloc(f->p->mapping_count + 1, sizeof(*j.lies));
+	if (j.lies)
+		err = do_all(&j);
+	free(j.lies);
+	free(j.wanted);
 	if (!err)
 		functions_make_readable(f);
 	*ret_refused = j.refused;
