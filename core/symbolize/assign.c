@@ -115,7 +115,7 @@ static long add_function(struct assign *a, const struct lookup_frame *frame,
 			return -ENOMEM;
 		name.system_name = e->linkage;
 		name.name = e->name;
-		if (same_text(e->file, frame->file))
+		if (same_text(e->file, frame->entry))
 			name.start_line = e->line;
 	}
 	if (b && b->symbol)

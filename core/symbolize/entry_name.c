@@ -4,6 +4,7 @@
 #include "pp.h"
 
 #include <dwarf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,13 +106,9 @@ static unsigned find_parents(const struct entries *e, const uint8_t *wanted,
 
 static size_t append(char *text, size_t len, const char *name)
 {
-	size_t n = strlen(name);
+	int n = snprintf(text + len, QUALIFIED_MAX - len, "%s::", name);
 
-	if (len + n + 3 > QUALIFIED_MAX)
-		return len;
-	memcpy(text + len, name, n);
-	memcpy(text + len + n, "::", 2);
-	return len + n + 2;
+	return n > 0 && (size_t)n < QUALIFIED_MAX - len ? len + (size_t)n : len;
 }
 
 static size_t append_parents(const Dwarf_Die *die, char *text)
@@ -144,13 +141,13 @@ static const char *qualified(
 {
 	Dwarf_Die at = declaration(die);
 	char text[QUALIFIED_MAX], *copy;
-	size_t len = append_parents(&at, text), name_len = strlen(name);
+	size_t len = append_parents(&at, text);
+	size_t room = len + strlen(name) + 1;
 
-	copy = len ? arena_alloc(&n->texts, len + name_len + 1) : NULL;
+	copy = len ? arena_alloc(&n->texts, room) : NULL;
 	if (!copy)
 		return name;
-	memcpy(copy, text, len);
-	memcpy(copy + len, name, name_len);
+	(void)snprintf(copy, room, "%.*s%s", (int)len, text, name);
 	return copy;
 }
 

@@ -9,8 +9,13 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "arena.h"
+#include "ids.h"
+#include "list.h"
 #include "lookup.h"
 #include "scopes.h"
 
@@ -20,6 +25,11 @@ struct unit {
 	size_t line_count;
 	Dwarf_Files *files;
 	size_t file_count;
+	const char *directory; /* what relative names start from */
+	struct ids full_names; /* by place of the relative one */
+	const char **full;
+	size_t full_count, full_room;
+	struct arena texts;
 	struct scopes scopes;
 };
 
@@ -86,10 +96,12 @@ static int by_unit(const void *a, const void *b)
 
 static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct unit *u)
 {
+	Dwarf_Attribute directory;
 	Dwarf_Die die, split;
 	uint8_t type;
 
 	*u = (struct unit){ 0 };
+	arena_init(&u->texts);
 	if (!dwarf_offdie(dw, offset, &die))
 		return false;
 	u->root = die;
@@ -97,11 +109,38 @@ static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct unit *u)
 		    die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
 		type == DW_UT_skeleton && split.addr)
 		u->root = split;
+	u->directory = dwarf_formstring(
+		dwarf_attr(&die, DW_AT_comp_dir, &directory));
 	if (dwarf_getsrclines(&die, &u->lines, &u->line_count) != 0)
 		u->line_count = 0;
 	if (dwarf_getsrcfiles(&u->root, &u->files, &u->file_count) != 0)
 		u->file_count = 0;
 	return true;
+}
+
+static const char *make_full(struct unit *u, const char *name)
+{
+	size_t room = strlen(u->directory) + strlen(name) + 2;
+	char *full = arena_alloc(&u->texts, room);
+
+	if (!full || !LIST_ADD(u->full, u->full_count, u->full_room))
+		return name;
+	(void)snprintf(full, room, "%s/%s", u->directory, name);
+	u->full[u->full_count - 1] = full;
+	(void)ids_add(&u->full_names, (uint64_t)(uintptr_t)name,
+		(uint32_t)(u->full_count - 1)); /* only speed */
+	return full;
+}
+
+static void set_file(struct unit *u, struct lookup_frame *f, const char *name)
+{
+	uint32_t known;
+
+	f->entry = f->file = name;
+	if (!name || name[0] == '/' || !u->directory)
+		return;
+	known = ids_get(&u->full_names, (uint64_t)(uintptr_t)name);
+	f->file = known != IDS_NONE ? u->full[known] : make_full(u, name);
 }
 
 /* The row of the line table an address belongs to. */
@@ -141,21 +180,20 @@ static int64_t number(Dwarf_Die *die, unsigned name)
 }
 
 /* Where an inlined function was called. */
-static void set_call(
-	const struct unit *u, Dwarf_Die *inlined, struct lookup_frame *f)
+static void set_call(struct unit *u, Dwarf_Die *inlined, struct lookup_frame *f)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word file;
 
 	f->line = number(inlined, DW_AT_call_line);
-	f->file = NULL;
+	set_file(u, f, NULL);
 	if (dwarf_formudata(
 		    dwarf_attr(inlined, DW_AT_call_file, &attr), &file) == 0 &&
 		file < u->file_count)
-		f->file = dwarf_filesrc(u->files, file, NULL, NULL);
+		set_file(u, f, dwarf_filesrc(u->files, file, NULL, NULL));
 }
 
-static size_t make_frames(const struct unit *u, size_t place, uint64_t address,
+static size_t make_frames(struct unit *u, size_t place, uint64_t address,
 	struct lookup_frame *frames)
 {
 	Dwarf_Die chain[LOOKUP_DEPTH];
@@ -165,7 +203,7 @@ static size_t make_frames(const struct unit *u, size_t place, uint64_t address,
 
 	frames[0] = (struct lookup_frame){ .line = 0 };
 	if (line) {
-		frames[0].file = dwarf_linesrc(line, NULL, NULL);
+		set_file(u, &frames[0], dwarf_linesrc(line, NULL, NULL));
 		if (dwarf_lineno(line, &lineno) == 0)
 			frames[0].line = lineno;
 	}
@@ -175,6 +213,14 @@ static size_t make_frames(const struct unit *u, size_t place, uint64_t address,
 			set_call(u, &chain[i], &frames[i + 1]);
 	}
 	return n || line ? PP_MAX(n, (size_t)1) : 0;
+}
+
+static void close_unit(struct unit *u)
+{
+	scopes_free(&u->scopes);
+	ids_free(&u->full_names);
+	free(u->full);
+	arena_free(&u->texts);
 }
 
 static int visit_unit(Dwarf *dw, const struct lookup_place *places, size_t n,
@@ -193,7 +239,7 @@ static int visit_unit(Dwarf *dw, const struct lookup_place *places, size_t n,
 		if (count)
 			err = visit(arg, places[i].user, frames, count);
 	}
-	scopes_free(&u.scopes);
+	close_unit(&u);
 	return err;
 }
 

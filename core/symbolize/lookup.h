@@ -23,6 +23,7 @@ struct lookup_place {
 struct lookup_frame {
 	Dwarf_Die function; /* addr NULL: not known */
 	const char *file;   /* NULL: not known; valid during the visit */
+	const char *entry;  /* the same as DWARF's tables have it */
 	int64_t line;	    /* 0: the compiler names none */
 };
 

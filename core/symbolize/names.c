@@ -14,22 +14,6 @@
 
 #define MANGLED_MAX (64u * 1024)
 
-/* "<" that opens template arguments: not of operator<, operator<<, <=>, ->,
- * and not the one a Rust path starts with: <T as Trait>::f. */
-static bool opens_arguments(const char *name, const char *s)
-{
-	static const char word[] = "operator";
-	const char *before = s;
-
-	if (s == name)
-		return false;
-	while (before > name && strchr("<=-", before[-1]))
-		before--;
-	if ((size_t)(before - name) < sizeof(word) - 1)
-		return true;
-	return memcmp(before - (sizeof(word) - 1), word, sizeof(word) - 1) != 0;
-}
-
 /* Behind the arguments that open at s; NULL if they do not close. */
 static const char *skip_arguments(const char *s)
 {
@@ -44,6 +28,24 @@ static const char *skip_arguments(const char *s)
 	return NULL;
 }
 
+/* "operator<<" and its like: the length, with the brackets that are part of
+ * the name. 0 if none stands here. */
+static size_t operator_length(const char *s)
+{
+	static const char word[] = "operator";
+	static const char *const signs[] = { "<=>", "<<=", ">>=", "->*", "<<",
+		">>", "<=", ">=", "->", "<", ">" };
+	size_t len = sizeof(word) - 1;
+
+	if (strncmp(s, word, len) != 0)
+		return 0;
+	for (size_t i = 0; i < PP_ARRAY_LEN(signs); i++) {
+		if (strncmp(s + len, signs[i], strlen(signs[i])) == 0)
+			return len + strlen(signs[i]);
+	}
+	return len;
+}
+
 /* Take out template arguments, in place. */
 static void simplify(char *name)
 {
@@ -51,14 +53,18 @@ static void simplify(char *name)
 	char *to = name;
 
 	while (*s) {
-		const char *behind = *s == '<' && opens_arguments(name, s)
-					     ? skip_arguments(s)
-					     : NULL;
+		size_t keep = PP_MAX(operator_length(s), (size_t)1);
+		const char *behind = *s == '<' ? skip_arguments(s) : NULL;
 
-		if (behind)
+		if (behind) {
+			/* operator< <int> */
+			to -= to > name && to[-1] == ' ';
 			s = behind;
-		else
-			*to++ = *s++;
+			continue;
+		}
+		memmove(to, s, keep);
+		to += keep;
+		s += keep;
 	}
 	*to = '\0';
 }
