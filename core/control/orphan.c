@@ -23,7 +23,6 @@
 #include "sys.h"
 
 #define SHARING (CLONE_VM | CLONE_FILES | CLONE_UNTRACED)
-#define LOWER_PRIORITY 10
 #define INNER_STACK (OWN_STACK_BYTES / 2)
 
 /* At the top of the mapping. */
@@ -65,21 +64,17 @@ static bool is_realtime(void)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-/* What it is not allowed to change is right as it is. */
+/* What it is not allowed to change is right as it is. It does not become slower
+ * before it has executed the program, for which we wait. */
 static void be_modest(void)
 {
 	static const struct rlimit no_core = { 1, 1 }; /* 0: pipes take all */
 	static const int priority; /* the one of SCHED_OTHER */
 
 	write_to("/proc/self/oom_score_adj", "1000");
-	write_to("/proc/self/autogroup", "10"); /* or setsid() outdoes nice */
 	if (is_realtime())
 		(void)sys_call3(
 			SYS_sched_setscheduler, 0, SCHED_OTHER, &priority);
-	/* The system call returns 20 - nice. */
-	if (sys_call2(SYS_getpriority, PRIO_PROCESS, 0) > 20 - LOWER_PRIORITY)
-		(void)sys_call3(
-			SYS_setpriority, PRIO_PROCESS, 0, LOWER_PRIORITY);
 	(void)sys_call4(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, NULL);
 }
 

@@ -5,8 +5,8 @@
  * made with, and wait() sees it. So we make an intermediate, with exit signal 0
  * (only __WCLONE and __WALL see those), which never executes anything: it makes
  * the process that does. Both share our memory, so that nothing is copied, not
- * even page tables, and have none of our descriptors, in an own session, with
- * the lowest claims on processor and memory.
+ * even page tables, and have none of our descriptors, in an own session, no
+ * real-time priority, and the first claim on being killed for want of memory.
  *
  * Detached: the intermediate ends as soon as the program is there, is reaped
  * here, and the program is adopted as any orphan is: by process 1, or by the

@@ -106,8 +106,7 @@ const struct sandbox_call sandbox_orphan_calls[] = {
 	CALL(setsid),
 	CALL(chdir),
 	CALL(sched_getscheduler),
-	CALL(getpriority),
-	CALL(setpriority),
+	CALL(sched_setscheduler),
 	CALL_WITH(openat, 2, O_RDWR),
 	CALL(execve),
 };

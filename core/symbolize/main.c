@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "background.h"
 #include "command.h"
 #include "guard.h"
 #include "load.h"
@@ -82,6 +83,9 @@ int main(int argc, char **argv)
 	if (c.help || c.version)
 		return 0;
 	guard_limits();
+	/* With a process it was started by that one, not by a user. */
+	if (c.options.where.pid && !background_enter())
+		return 1;
 	for (char **path = c.files; *path; path++)
 		good &= do_file(&c, *path);
 	free(c.options.where.debug_dirs);

@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -35,7 +36,7 @@ said = {
     "arguments": sys.argv[1:], "environment": dict(os.environ),
     "directory": os.getcwd(), "descriptors": fds, "pid": os.getpid(),
     "parent": os.getppid(), "session": os.getsid(0), "group": os.getpgrp(),
-    "nice": os.nice(0), "blocked": mask("SigBlk"),
+    "blocked": mask("SigBlk"),
     "ignored": mask("SigIgn") & ~(1 << signal.SIGPIPE - 1
                                   | 1 << signal.SIGXFSZ - 1),
     "oom": int(open("/proc/self/oom_score_adj").read()),
@@ -164,13 +165,42 @@ def helper_has_nothing_of_the_program():
             expect_equal((one["session"], one["group"]),
                          (one["pid"], one["pid"]), "session and group")
             expect_equal((one["blocked"], one["ignored"]), (0, 0), "signals")
-            expect_equal(one["nice"], max(10, os.nice(0)), "nice")
             expect_equal(one["oom"], 1000, "oom_score_adj")
             expect("LD_PRELOAD" not in one["environment"], "LD_PRELOAD is set")
             expect_equal(
                 {k: v for k, v in one["environment"].items()
                  if "PPROFC" in k or "DEBUGINFOD" in k},
                 {"PPROFC_PROFILES": "none"}, "its environment")
+
+
+@case
+def real_helper_steps_back_and_waits_for_its_turn():
+    with Stage() as stage:
+        (stage.path / "not_one").write_text("no profile")
+        trace = stage.path / "trace"
+        slots = []
+        for slot in range(os.cpu_count()):
+            slots.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            slots[-1].bind(f"\0pprofc-symbolize.{os.getuid()}.{slot}")
+        process = subprocess.Popen(
+            [lib.command("strace", "strace"), "-f", "-o", trace,
+             lib.BUILD / "pprofc-symbolize", "--quiet", "--pid", "1",
+             stage.path / "not_one"])
+        try:
+            wait_for(lambda: trace.read_text().count("nanosleep(") >= 3
+                     if trace.exists() else False, "waiting")
+            expect("not_one" not in trace.read_text().split("\n", 1)[1],
+                   "it has begun")
+            for one in slots:
+                one.close()
+            expect_equal(process.wait(20), 1, "status")
+        finally:
+            process.kill()
+            process.wait()
+        said = trace.read_text()
+        expect("not_one" in said.split("\n", 1)[1], "it has not begun")
+        expect(os.nice(0) >= 10 or "setpriority(PRIO_PROCESS, 0, 10)" in said,
+               "no lower priority")
 
 
 # --- the end ------------------------------------------------------------------
