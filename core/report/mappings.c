@@ -14,6 +14,7 @@
 #include "mappings.h"
 #include "modules.h"
 #include "symbols.h"
+#include "sys.h"
 
 static uint32_t hex_string(
 	struct strings *strings, const uint8_t *id, unsigned n)
@@ -59,6 +60,17 @@ static int write_module(
 		   });
 }
 
+/* What the path names is what the process ran. */
+static bool is_unchanged(const struct locations *l)
+{
+	const struct session *s = l->session;
+	struct stat st;
+
+	return l->own_process ||
+	       (sys_stat(s->exe_path, &st) == 0 &&
+		       (uint64_t)st.st_ctime <= s->start_wall_ns / 1000000000u);
+}
+
 /* The program's name and build id when no sample fell into it: readers take
  * both from the first mapping. Its addresses are those in the file. */
 static int write_main_from_file(const struct locations *l, struct encoder *e)
@@ -73,7 +85,7 @@ static int write_main_from_file(const struct locations *l, struct encoder *e)
 		return 0;
 	out.path = strings_add(l->strings, path, symbols_path_length(path));
 	if ((l->own_process && elf_open(&elf, "/proc/thread-self/exe") == 0) ||
-		elf_open(&elf, path) == 0) {
+		(is_unchanged(l) && elf_open(&elf, path) == 0)) {
 		out.build_id = hex_string(
 			l->strings, id, elf_build_id(&elf, id));
 		for (uint32_t i = 0; elf_segment(&elf, i, &p) == 0; i++) {
