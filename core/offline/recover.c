@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -162,6 +163,19 @@ static void say_rest(const struct work *w, unsigned found)
 		say("no session found");
 }
 
+/* Those that lines_add() waits for. */
+static void block_signals(void)
+{
+	static const int signals[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP,
+		SIGQUIT };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < PP_ARRAY_LEN(signals); i++)
+		(void)sigaddset(&set, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void say_written(const struct status_file *status, bool lines) PP_NORMAL;
 
 static void say_written(const struct status_file *status, bool lines)
@@ -170,8 +184,10 @@ static void say_written(const struct status_file *status, bool lines)
 	unsigned count;
 	char **profiles = status_profiles(s, &count);
 
-	if (lines && count)
+	if (lines && count) {
+		block_signals();
 		lines_add(profiles, count, false);
+	}
 	free(profiles);
 	(void)status_say(s);
 	status_free(s);
