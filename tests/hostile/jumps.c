@@ -9,12 +9,15 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include "hostile.h"
 
 #define JUMPS 100
+#define LATE_JUMPS 30
+#define LATE_USES 1400
 
 static sigjmp_buf with_mask;
 static jmp_buf plain;
@@ -113,6 +116,40 @@ static void from_alternate_stack(void)
 	compute_until_all_jumped();
 	MUST(sigaltstack(NULL, &now) == 0);
 	MUST(now.ss_sp == room && now.ss_flags == 0);
+	after_jumps();
+}
+
+/*
+ * The same with so much of that stack in use, and for so long, that a timer's
+ * signal is waiting when the handler is left: libc restores the mask while it
+ * is still on the stack, on which there is no room for a second frame.
+ */
+static void jump_late(int sig)
+{
+	volatile char used[LATE_USES];
+
+	used[0] = used[LATE_USES - 1] = (char)sig;
+	burn(12);
+	jump_with_mask(used[LATE_USES - 1]);
+}
+
+static void late_from_alternate_stack(void)
+{
+	char *room = mmap(
+		NULL, 16384, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = { .ss_sp = room + 8192, .ss_size = 8192 };
+	struct sigaction act = { .sa_handler = jump_late,
+		.sa_flags = SA_ONSTACK };
+
+	MUST(room != MAP_FAILED);
+	MUST(mprotect(stack.ss_sp, 8192, PROT_READ | PROT_WRITE) == 0);
+	MUST(sigaltstack(&stack, NULL) == 0);
+	MUST(sigaction(SIGUSR1, &act, NULL) == 0);
+	may_jump = 1;
+	sigsetjmp(with_mask, 1);
+	while (jumps < LATE_JUMPS)
+		raise(SIGUSR1);
+	may_jump = 0;
 	after_jumps();
 }
 
@@ -232,6 +269,7 @@ static const struct way ways[] = {
 	{ "by_longjmp", by_longjmp },
 	{ "by__longjmp", by__longjmp },
 	{ "from_alternate_stack", from_alternate_stack },
+	{ "late_from_alternate_stack", late_from_alternate_stack },
 	{ "from_nested_handlers", from_nested_handlers },
 	{ "out_of_anything", out_of_anything },
 	{ "coroutines", coroutines },

@@ -86,7 +86,8 @@ SIGNALS = [
         profile=NOTHING, leaves=True),
     Row("gprof", ["gprof"], then=["gprof", "checked"]),
     *ways("jumps", "by_siglongjmp by_longjmp by__longjmp from_alternate_stack "
-          "from_nested_handlers out_of_anything coroutines"),
+          "late_from_alternate_stack from_nested_handlers out_of_anything "
+          "coroutines"),
     *ways("stacks", "small_threads signal_storm stack_overflow "
           "queued_values"),
 ]
@@ -206,8 +207,8 @@ CONFINED = [
           "read_only_file_system", profile=NOTHING, root=True),
     *ways("disks", "full_shared_memory locked_memory", root=True),
     *ways("disks", "quota", profile=NOTHING, root=True, needs="mkfs.btrfs"),
-    *ways("disks", "quota_of_sessions quota_reached_later", root=True, needs="mkfs.btrfs",
-          env={"PPROFC_SESSION": "/var/tmp"}),
+    *ways("disks", "quota_of_sessions quota_reached_later", root=True,
+          needs="mkfs.btrfs", env={"PPROFC_SESSION": "/var/tmp"}),
     *ways("disks", "read_only_everything read_only_directory "
           "forbidden_directory", profile=NOTHING, root=True),
     *ways("disks", "removed_output", root=True),
