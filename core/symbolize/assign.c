@@ -28,6 +28,12 @@ void assign_close(struct assign *a)
 		elf_names_free(&a->symbols);
 }
 
+void assign_forget(struct assign *a)
+{
+	entry_names_free(&a->names);
+	entry_names_init(&a->names);
+}
+
 bool assign_has_line(const struct pprof *p, const struct pprof_location *l)
 {
 	for (uint32_t i = 0; i < l->line_count; i++) {

@@ -24,6 +24,8 @@ struct assign {
 
 void assign_open(struct assign *a, struct functions *f, const struct module *m);
 void assign_close(struct assign *a);
+/* Before the Dwarf is closed and opened anew. */
+void assign_forget(struct assign *a);
 
 /* A location gets the chain, innermost first; `address` is the file's. 0 or
  * -ENOMEM. */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "debuginfod.h"
 #include "find.h"
@@ -17,23 +18,43 @@
 /* One search: the first object that fits ends it. */
 struct search {
 	const struct find_where *where;
-	struct build_id id; /* len 0: nothing to compare with */
-	int64_t until_ns;   /* then: not changed after this; 0 = whenever */
-	bool with_debug;    /* has to have .debug_info */
-	bool seen_other;    /* a file of another build was there */
+	struct build_id id;  /* len 0: nothing to compare with */
+	int64_t until_ns;    /* then: not changed after this; 0 = whenever */
+	const uint32_t *crc; /* or the whole file has this checksum */
+	bool with_debug;     /* has to have .debug_info */
+	bool seen_other;     /* a file of another build was there */
 	struct object *ret;
 };
 
+static uint32_t checksum(const struct object *o)
+{
+	size_t len = 0;
+	const char *bytes = elf_rawfile(o->elf, &len);
+
+	return (uint32_t)crc32_z(0, (const Bytef *)bytes, len);
+}
+
+static bool is_wanted(const struct search *s, const struct object *o)
+{
+	if (s->id.len)
+		return build_id_equal(&s->id, &o->id);
+	if (s->crc)
+		return checksum(o) == *s->crc;
+	return !s->until_ns || o->modified_ns <= s->until_ns;
+}
+
+static bool has_debug(const struct object *o)
+{
+	return object_has_section(o, ".debug_info") ||
+	       object_has_section(o, ".zdebug_info");
+}
+
 static bool fits(struct search *s, const struct object *o)
 {
-	bool same = s->id.len || !s->until_ns
-			    ? !s->id.len || build_id_equal(&s->id, &o->id)
-			    : o->modified_ns <= s->until_ns;
+	bool wanted = is_wanted(s, o);
 
-	s->seen_other |= !same;
-	return same &&
-	       (!s->with_debug || object_has_section(o, ".debug_info") ||
-		       object_has_section(o, ".zdebug_info"));
+	s->seen_other |= !wanted;
+	return wanted && (!s->with_debug || has_debug(o));
 }
 
 /* Try DIR + PATH. */
@@ -204,13 +225,12 @@ static bool try_debuginfod(struct search *s)
 	       try(s, "", path);
 }
 
-static const char *link_of(const struct object *main)
+static const char *link_of(const struct object *main, uint32_t *ret_crc)
 {
 	const char *link = NULL;
-	GElf_Word crc;
 
 	if (main->elf)
-		link = dwelf_elf_gnu_debuglink(main->elf, &crc);
+		link = dwelf_elf_gnu_debuglink(main->elf, ret_crc);
 	/* A name only: what has a slash would lead elsewhere. */
 	return link && !strchr(link, '/') ? link : "";
 }
@@ -222,12 +242,14 @@ int find_debug(const struct find_where *where, const struct find_what *what,
 		.id = main->elf ? main->id : what->id,
 		.with_debug = true,
 		.ret = ret };
-	const char *link = link_of(main);
+	uint32_t crc = 0;
+	const char *link = link_of(main, &crc);
 
-	if (main->elf && fits(&s, main))
+	if (main->elf && has_debug(main))
 		return object_open(main->path, ret);
 	if (!s.id.len && !*link)
 		return -ENOENT;
+	s.crc = &crc;
 	return result(&s, try_all_debug_dirs(&s, what->path, link) ||
 				  try_beside(&s, what->path, link) ||
 				  try_debuginfod(&s));

@@ -19,6 +19,8 @@
 #include "lookup.h"
 #include "scopes.h"
 
+#define ROWS_MAX 2000000u /* of line tables in memory; 50 bytes each */
+
 struct unit {
 	Dwarf_Die root; /* of a split unit the part with the functions */
 	Dwarf_Lines *lines;
@@ -223,30 +225,32 @@ static void close_unit(struct unit *u)
 	arena_free(&u->texts);
 }
 
+/* Adds the rows of the unit's line table to *rows. */
 static int visit_unit(Dwarf *dw, const struct lookup_place *places, size_t n,
-	lookup_visit_fn *visit, void *arg)
+	const struct lookup_visitor *v, size_t *rows)
 {
 	struct lookup_frame frames[LOOKUP_DEPTH];
 	struct unit u;
-	int err = 0;
+	int err;
 
 	if (!open_unit(dw, places[0].unit, &u))
 		return 0;
+	*rows += u.line_count;
 	err = scopes_find(&u.scopes, &u.root, places, n);
 	for (size_t i = 0; i < n && !err; i++) {
 		size_t count = make_frames(&u, i, places[i].address, frames);
 
 		if (count)
-			err = visit(arg, places[i].user, frames, count);
+			err = v->visit(v->arg, places[i].user, frames, count);
 	}
 	close_unit(&u);
 	return err;
 }
 
 int lookup(Dwarf *dw, struct lookup_place *places, size_t n,
-	lookup_visit_fn *visit, void *arg)
+	const struct lookup_visitor *v)
 {
-	size_t from = 0, to;
+	size_t from = 0, to, rows = 0;
 	int err = 0;
 
 	find_units(dw, places, n);
@@ -256,7 +260,13 @@ int lookup(Dwarf *dw, struct lookup_place *places, size_t n,
 			if (places[to].unit != places[from].unit)
 				break;
 		}
-		err = visit_unit(dw, places + from, to - from, visit, arg);
+		if (rows > ROWS_MAX) {
+			rows = 0;
+			dw = v->renew(v->arg);
+			if (!dw)
+				return -ENOMEM;
+		}
+		err = visit_unit(dw, places + from, to - from, v, &rows);
 	}
 	return err;
 }

@@ -29,14 +29,20 @@ struct lookup_frame {
 
 #define LOOKUP_DEPTH 256u /* frames of one address */
 
-/* Innermost first; n >= 1. Anything but 0 ends the lookup. */
-typedef int lookup_visit_fn(
-	void *arg, uint32_t user, const struct lookup_frame *frames, size_t n);
+struct lookup_visitor {
+	/* Innermost first; n >= 1. Anything but 0 ends the lookup. */
+	int (*visit)(void *arg, uint32_t user,
+		const struct lookup_frame *frames, size_t n);
+	/* libdw never forgets a line it has read. When they are too many, this
+	 * is to close the file and open it anew; NULL ends the lookup. */
+	Dwarf *(*renew)(void *arg);
+	void *arg;
+};
 
 /* Visits those of the places, sorted by address, that something is known of.
  * Reorders them. 0, -ENOMEM, or what the visitor returned. */
 int lookup(Dwarf *dw, struct lookup_place *places, size_t n,
-	lookup_visit_fn *visit, void *arg);
+	const struct lookup_visitor *v);
 
 /* The first of n places, sorted by address, at or after this one. */
 size_t lookup_first_at(

@@ -11,6 +11,14 @@
 #include "module.h"
 #include "tell.h"
 
+static void begin_alternate(struct module *m)
+{
+	m->alternate_dwarf = dwarf_begin_elf(
+		m->alternate.elf, DWARF_C_READ, NULL);
+	if (m->alternate_dwarf)
+		dwarf_setalt(m->dwarf, m->alternate_dwarf);
+}
+
 static void open_alternate(struct module *m, const struct find_where *where)
 {
 	struct build_id id = { 0 };
@@ -64,37 +72,51 @@ bool module_open(struct module *m, const struct find_where *where,
 	err = find_main(where, what, &m->main);
 	if (err == -ESTALE) {
 		m->refused = true;
-		tell("%s is not the file that was profiled: its build id "
-		     "differs",
-			what->path);
+		tell("%s is not the file that was profiled: %s", what->path,
+			what->id.len ? "its build id differs"
+				     : "it has changed since");
 	}
 	open_debug(m, where, what);
 	return m->main.elf || m->dwarf;
 }
 
-void module_close(struct module *m)
+static void end_dwarf(struct module *m)
 {
 	if (m->dwarf)
 		(void)dwarf_end(m->dwarf);
 	if (m->alternate_dwarf)
 		(void)dwarf_end(m->alternate_dwarf);
+	m->dwarf = m->alternate_dwarf = NULL;
+}
+
+bool module_renew(struct module *m)
+{
+	end_dwarf(m);
+	m->dwarf = dwarf_begin_elf(m->debug.elf, DWARF_C_READ, NULL);
+	if (m->dwarf && m->alternate.elf)
+		begin_alternate(m);
+	return m->dwarf;
+}
+
+void module_close(struct module *m)
+{
+	end_dwarf(m);
 	object_close(&m->main);
 	object_close(&m->debug);
 	object_close(&m->alternate);
 }
 
-/* Two ways a mapping may name a segment: exactly, or by whole pages. */
-static bool is_segment(const GElf_Phdr *p, uint64_t limit_size, uint64_t offset)
+/* A mapping names a segment exactly, or by whole pages. */
+static bool is_segment(const GElf_Phdr *p, uint64_t offset)
 {
 	uint64_t first = p->p_offset & ~(uint64_t)(PP_PAGE - 1);
 
-	(void)limit_size;
 	return p->p_type == PT_LOAD && offset >= first &&
 	       offset < p->p_offset + PP_MAX(p->p_filesz, UINT64_C(1));
 }
 
-static bool find_segment(
-	Elf *elf, uint64_t size, uint64_t offset, bool code, GElf_Phdr *ret)
+/* With `code` only a segment of code. */
+static bool find_segment(Elf *elf, uint64_t offset, bool code, GElf_Phdr *ret)
 {
 	size_t n = 0;
 
@@ -103,8 +125,7 @@ static bool find_segment(
 	for (size_t i = 0; i < n; i++) {
 		if (!gelf_getphdr(elf, (int)i, ret))
 			return false;
-		if (is_segment(ret, size, offset) &&
-			(!code || ret->p_flags & PF_X))
+		if (is_segment(ret, offset) && (!code || ret->p_flags & PF_X))
 			return true;
 	}
 	return false;
@@ -126,8 +147,8 @@ static bool first_code(Elf *elf, GElf_Phdr *ret)
 	return false;
 }
 
-bool module_segment(const struct module *m, uint64_t start, uint64_t limit,
-	uint64_t offset, GElf_Phdr *ret_segment, uint64_t *ret_bias)
+bool module_segment(const struct module *m, uint64_t start, uint64_t offset,
+	GElf_Phdr *ret_segment, uint64_t *ret_bias)
 {
 	Elf *elf = m->main.elf;
 
@@ -137,8 +158,8 @@ bool module_segment(const struct module *m, uint64_t start, uint64_t limit,
 		*ret_bias = start ? start - ret_segment->p_vaddr : 0;
 		return true;
 	}
-	if (!find_segment(elf, limit - start, offset, true, ret_segment) &&
-		!find_segment(elf, limit - start, offset, false, ret_segment))
+	if (!find_segment(elf, offset, true, ret_segment) &&
+		!find_segment(elf, offset, false, ret_segment))
 		return false;
 	*ret_bias = start ? start - offset + ret_segment->p_offset -
 				    ret_segment->p_vaddr

@@ -23,10 +23,12 @@ struct module {
 bool module_open(struct module *m, const struct find_where *where,
 	const struct find_what *what);
 void module_close(struct module *m);
+/* Close what libdw knows and open it again; false if that fails. */
+bool module_renew(struct module *m);
 
 /* Where a mapping lies in the file: *ret_segment as in its header, and what is
  * to be taken off a run-time address. false if it matches no segment. */
-bool module_segment(const struct module *m, uint64_t start, uint64_t limit,
-	uint64_t offset, GElf_Phdr *ret_segment, uint64_t *ret_bias);
+bool module_segment(const struct module *m, uint64_t start, uint64_t offset,
+	GElf_Phdr *ret_segment, uint64_t *ret_bias);
 
 #endif

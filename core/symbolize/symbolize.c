@@ -31,9 +31,10 @@ struct job {
 	uint32_t *wanted; /* locations, those of one file together */
 	size_t count, room;
 	size_t done;
-	struct lie *lies;   /* by mapping */
-	const char *path;   /* of the file being read */
-	struct assign give; /* for it */
+	struct lie *lies;      /* by mapping */
+	const char *path;      /* of the file being read */
+	struct module *module; /* it */
+	struct assign give;    /* for it */
 };
 
 static struct pprof_mapping *mapping_of(const struct job *j, uint32_t location)
@@ -92,8 +93,8 @@ static const struct lie *lie_of(
 	struct lie *lie = &j->lies[map - j->f->p->mappings];
 
 	if (!lie->tried)
-		lie->known = module_segment(m, map->start, map->limit,
-			map->offset, &lie->segment, &lie->bias);
+		lie->known = module_segment(
+			m, map->start, map->offset, &lie->segment, &lie->bias);
 	lie->tried = true;
 	return lie;
 }
@@ -113,6 +114,14 @@ static int visit(
 
 	tell_progress(j->path, ++j->done, j->count);
 	return assign_lines(&j->give, user, address_of(j, user), frames, n);
+}
+
+static Dwarf *renew(void *arg)
+{
+	struct job *j = arg;
+
+	assign_forget(&j->give);
+	return module_renew(j->module) ? j->module->dwarf : NULL;
 }
 
 /* The addresses as they are in the file; of those without lines so far. */
@@ -141,18 +150,20 @@ static int by_address(const void *a, const void *b)
 }
 
 static int look_up(
-	struct job *j, const struct module *m, const uint32_t *from, size_t n)
+	struct job *j, struct module *m, const uint32_t *from, size_t n)
 {
 	struct lookup_place *places = calloc(n, sizeof(*places));
 	int err = 0;
 
 	if (!places)
 		return -ENOMEM;
+	j->module = m;
 	assign_open(&j->give, j->f, m);
 	n = make_places(j, m, from, n, places);
 	qsort(places, n, sizeof(*places), by_address);
 	if (m->dwarf)
-		err = lookup(m->dwarf, places, n, visit, j);
+		err = lookup(m->dwarf, places, n,
+			&(struct lookup_visitor){ visit, renew, j });
 	for (size_t i = 0; i < n && !err; i++)
 		err = assign_symbol(
 			&j->give, places[i].user, places[i].address);

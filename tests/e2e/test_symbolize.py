@@ -13,6 +13,7 @@ import shutil
 import subprocess
 
 import chains
+from making import Maker, message, number
 from lib import (BUILD, ROOT, Directory, Profile, case, command, environment,
                  expect, expect_equal, main, note, pprof, profile_of, run)
 
@@ -466,6 +467,82 @@ def what_is_no_profile_is_named_and_left_alone():
             done = subprocess.run([str(BUILD / "pprofc-symbolize"), path],
                                   stderr=subprocess.PIPE, check=False)
             expect(done.returncode in (0, 1), f"status {done.returncode}")
+
+
+# --- profiles of others ------------------------------------------------------
+
+@case
+def other_tools_profiles_keep_what_they_say():
+    """Two frames in a location, lines, unknown fields, names for people; not
+    compressed, page-rounded mapping, no build id."""
+    with Directory() as tmp:
+        program = compiled(tmp, ("gcc", "gcc"), "lines.c", "-O2", "-g")
+        vaddr, offset = chains.code_segment(program)
+        outer = int(next(l.split()[0] for l in tool("nm", program).decode()
+                         .splitlines() if l.endswith(" outer")), 16)
+        base = 0x555555000000
+        m = Maker()
+        m.mapping(7, base + (vaddr & ~4095), base + vaddr + 0x2000,
+                  offset & ~4095, str(program))
+        m.mapping(9, 0x1000, 0x2000, 0, "[vdso]", flags=(7,))
+        two = m.function("kept_inner", file="k.c"), m.function("kept_outer")
+        m.location(3, base + outer, 7, [(two[0], 5), (two[1], 6)])
+        m.location(1 << 40, base + outer + 8, 7, extra=number(77, 5))
+        m.location(5, base + outer + 16, 7,
+                   [(m.function("For People", "outer"), 0)])
+        m.location(6, 0x1010, 9, [(m.function("vdso_name"), 0)])
+        m.location(8, base + outer + 0x100000, 7)
+        m.sample([3, 1 << 40, 5, 6, 8], 4, extra=message(99, "unknown"))
+        path = tmp / "foreign.pb"
+        path.write_bytes(m.bytes(extra=message(98, "top")))
+        symbolize(path)
+        data = path.read_bytes()
+        expect(data[:2] != b"\x1f\x8b", "compressed now")
+        for part in (number(77, 5), message(99, "unknown"),
+                     message(98, "top")):
+            expect(part in data, f"{part} is lost")
+        found = Profile(path).locations
+        names = {i: [(f.name, f.line) for f in l.frames]
+                 for i, l in found.items()}
+        # The tool numbers locations anew, in this order.
+        expect_equal(names[1], [("kept_inner", 5), ("kept_outer", 6)], "two")
+        expect(names[2] and names[2][-1][0] == "outer" and names[2][-1][1],
+               names[2])
+        expect_equal(names[3][-1][0], "For People", "a name for people")
+        expect(names[3][-1][1] > 0, names[3])
+        expect_equal(names[4], [("vdso_name", 0)], "vdso")
+        expect_equal(names[5], [], "outside of the file")
+
+
+@case
+def files_newer_than_the_profile_are_no_proof():
+    """Without a build id the time decides."""
+    with Directory() as tmp:
+        program = compiled(tmp, ("gcc", "gcc"), "lines.c", "-O2", "-g",
+                           "-Wl,--build-id=none")
+        before, after = with_lines(program, tmp)
+        expect(any(f.line for l in Profile(after).locations.values()
+                   for f in l.frames if f.file.endswith("lines.c")), "lines")
+        os.utime(program)
+        said = symbolize("-o", after, before, status=1)
+        expect("changed since" in said, f"said {said!r}")
+
+
+@case
+def debug_link_without_build_id_is_checked_by_its_sum():
+    with Directory() as tmp:
+        b = Built(tmp, "-Wl,--build-id=none")
+        stamp = b.program.stat().st_mtime
+        debug = tmp / "program.debug"
+        tool("objcopy", "--only-keep-debug", b.program, debug)
+        tool("objcopy", "--strip-all", f"--add-gnu-debuglink={debug}",
+             b.program)
+        os.utime(b.program, (stamp, stamp))
+        b.expect_same()
+        with open(debug, "ab") as f:
+            f.write(b"x")
+        frames, said = b.again(status=1)
+        expect(frames != b.frames and "another build" in said, said)
 
 
 @case
