@@ -332,7 +332,8 @@ TEST(session_of_a_killed_process_is_read_by_another)
 		CHECK(strcmp(s->settings.program, "test_store") == 0);
 		CHECK(s->settings.host[0] != '\0');
 		/* It was in the ring still. */
-		CHECK_EQ(atomic_load(&rows_get(s, ROW_KINDS + 1)->cpu.samples), 3);
+		CHECK_EQ(atomic_load(&rows_get(s, ROW_KINDS + 1)->cpu.samples),
+			3);
 	}
 	session_close(s);
 	CHECK_EQ(unlink(path), 0);
