@@ -24,6 +24,8 @@
 
 #include "real.h"
 #include "signal_uses.h"
+#include "wait_hooks.h"
+#include "waits.h"
 
 /* Not in the headers of every libc that has them, or in none. */
 int __sigsuspend(const sigset_t *set);
@@ -111,8 +113,8 @@ PP_EXPORT int ppoll(struct pollfd *fds, nfds_t n,
 	sigset_t less;
 
 	if (!has_timers(set))
-		return real.ppoll(fds, n, timeout, set);
-	return real.ppoll(fds, n, timeout, without_timers(set, &less));
+		return way.ppoll(fds, n, timeout, set);
+	return way.ppoll(fds, n, timeout, without_timers(set, &less));
 }
 
 PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n,
@@ -121,8 +123,8 @@ PP_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n,
 	sigset_t less;
 
 	if (!has_timers(set))
-		return real.__ppoll_chk(fds, n, timeout, set, bytes);
-	return real.__ppoll_chk(
+		return way.__ppoll_chk(fds, n, timeout, set, bytes);
+	return way.__ppoll_chk(
 		fds, n, timeout, without_timers(set, &less), bytes);
 }
 
@@ -132,8 +134,8 @@ PP_EXPORT int pselect(int n, fd_set *r, fd_set *w, fd_set *e,
 	sigset_t less;
 
 	if (!has_timers(set))
-		return real.pselect(n, r, w, e, timeout, set);
-	return real.pselect(n, r, w, e, timeout, without_timers(set, &less));
+		return way.pselect(n, r, w, e, timeout, set);
+	return way.pselect(n, r, w, e, timeout, without_timers(set, &less));
 }
 
 PP_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int most,
@@ -142,8 +144,8 @@ PP_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int most,
 	sigset_t less;
 
 	if (!has_timers(set))
-		return real.epoll_pwait(fd, events, most, timeout, set);
-	return real.epoll_pwait(
+		return way.epoll_pwait(fd, events, most, timeout, set);
+	return way.epoll_pwait(
 		fd, events, most, timeout, without_timers(set, &less));
 }
 
@@ -156,15 +158,28 @@ static int epoll_pwait2_less(int fd, struct epoll_event *events, int most,
 		sizeof(uint64_t));
 }
 
+static PP_NOINLINE int epoll_pwait2_waiting(int fd, struct epoll_event *events,
+	int most, const struct timespec *timeout, const sigset_t *set)
+{
+	struct wait w;
+	int result;
+
+	wait_begin(&w, WAIT_POLL, NULL);
+	result = epoll_pwait2_less(fd, events, most, timeout, set);
+	wait_end(&w, true);
+	return result;
+}
+
 PP_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int most,
 	const struct timespec *timeout, const sigset_t *set)
 {
 	sigset_t less;
 
-	if (!has_timers(set))
-		return epoll_pwait2_less(fd, events, most, timeout, set);
-	return epoll_pwait2_less(
-		fd, events, most, timeout, without_timers(set, &less));
+	if (has_timers(set))
+		set = without_timers(set, &less);
+	if (way.epoll_pwait != real.epoll_pwait)
+		return epoll_pwait2_waiting(fd, events, most, timeout, set);
+	return epoll_pwait2_less(fd, events, most, timeout, set);
 }
 
 /* --- signals taken without a handler -------------------------------------- */

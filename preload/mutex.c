@@ -85,8 +85,7 @@ LOCK(pthread_mutex_clocklock, MUTEX_CLOCK, (m, clock, until))
 LOCK(mtx_lock, (pthread_mutex_t * m), (m))
 LOCK(mtx_timedlock, MUTEX_UNTIL, (m, until))
 
-/* Does unlocking it release it? A recursive one may be locked again. */
-static bool is_let_go(const pthread_mutex_t *m)
+bool mutex_is_let_go(const pthread_mutex_t *m)
 {
 	int type = m->__data.__kind & TYPE_MASK;
 
@@ -101,7 +100,7 @@ static bool is_let_go(const pthread_mutex_t *m)
 		struct release r;                                 \
 		int result;                                       \
                                                                   \
-		if (!is_let_go(m) || !release_begin(&r, m))       \
+		if (!mutex_is_let_go(m) || !release_begin(&r, m)) \
 			return real.name(m);                      \
 		result = real.name(m);                            \
 		release_end(&r);                                  \

@@ -19,10 +19,11 @@
 		return real.name args;        \
 	}
 REAL_WAITS(FIRST_WAY)
+WAITS_MASKED(FIRST_WAY)
 REAL_UNLOCKS(FIRST_WAY)
 
 #define FIRST(result, name, params, args) .name = first_##name,
-struct way way = { REAL_WAITS(FIRST) REAL_UNLOCKS(FIRST) };
+struct way way = { REAL_WAITS(FIRST) WAITS_MASKED(FIRST) REAL_UNLOCKS(FIRST) };
 
 #define HOOK(result, name, params, args) \
 	PP_EXPORT result name params     \
@@ -66,6 +67,15 @@ void wait_hooks_start(void)
 {
 	LEAD(WAITS_MUTEX, waits_wanted(WAIT_MUTEX));
 	LEAD(WAITS_RWLOCK, waits_wanted(WAIT_RWLOCK));
+	LEAD(WAITS_COND, waits_wanted(WAIT_COND));
+	LEAD(WAITS_SEM, waits_wanted(WAIT_SEM));
+	LEAD(WAITS_BARRIER, waits_wanted(WAIT_BARRIER));
+	LEAD(WAITS_JOIN, waits_wanted(WAIT_JOIN));
+	LEAD(WAITS_ONCE, waits_wanted(WAIT_ONCE));
+	LEAD(WAITS_SLEEP, waits_wanted(WAIT_SLEEP));
+	LEAD(WAITS_POLL, waits_wanted(WAIT_POLL));
+	LEAD(WAITS_MASKED, waits_wanted(WAIT_POLL));
+	LEAD(WAITS_IO, waits_wanted(WAIT_IO));
 	lock_table_changed = set_unlock_ways;
 	set_unlock_ways();
 }

@@ -12,10 +12,12 @@
 #include "pp.h"
 
 #include "real.h"
+#include "waits.h"
 
 struct way {
 #define WAY_MEMBER(result, name, params, args) result(*name) params;
 	REAL_WAITS(WAY_MEMBER)
+	WAITS_MASKED(WAY_MEMBER)
 	/* Changed while the program runs: not beside what is only read. */
 	struct {
 		REAL_UNLOCKS(WAY_MEMBER)
@@ -29,8 +31,24 @@ extern struct way way __attribute__((visibility("hidden")));
 #define WAIT_DECLARE(result, name, params, args) \
 	result wait_##name params __attribute__((visibility("hidden")));
 REAL_WAITS(WAIT_DECLARE)
+WAITS_MASKED(WAIT_DECLARE)
 REAL_UNLOCKS(WAIT_DECLARE)
 #undef WAIT_DECLARE
+
+/* mutex.c: does unlocking it release it? Not if it is locked again. */
+bool mutex_is_let_go(const pthread_mutex_t *m) PP_ANY;
+
+/* The body of a function that waits for something else than a lock. */
+#define RECORDED(class, result_type, call)       \
+	do {                                     \
+		struct wait wait_;               \
+		result_type result_;             \
+                                                 \
+		wait_begin(&wait_, class, NULL); \
+		result_ = call;                  \
+		wait_end(&wait_, true);          \
+		return result_;                  \
+	} while (0)
 
 /* From the constructor, once the settings are read. */
 void wait_hooks_start(void) PP_NORMAL;

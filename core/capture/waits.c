@@ -36,9 +36,9 @@ static struct lock_table *table(void)
 bool waits_wanted(enum wait_class class)
 {
 	uint32_t kinds = process.settings.profiles;
-	bool lock = class == WAIT_MUTEX || class == WAIT_RWLOCK;
 
-	if (lock && (kinds & PROFILE_BIT(PROFILE_MUTEX)))
+	/* A wait for a condition releases a mutex. */
+	if (class <= WAIT_COND && (kinds & PROFILE_BIT(PROFILE_MUTEX)))
 		return true;
 	return (kinds & PROFILE_BIT(PROFILE_BLOCK)) &&
 	       (process.settings.block_waits & WAIT_BIT(class));

@@ -7,6 +7,9 @@ must say the same within 5 %; and as much as all waited for locks together must
 stand in the mutex profile, charged to the functions that released them.
 """
 
+import collections
+import re
+
 import lib
 from lib import case, expect, expect_equal
 
@@ -58,10 +61,10 @@ class Books:
         return {s.labels.get("lock") for s in self.mutex.samples}
 
 
-def run(*tests, **env):
+def run(*tests, program="lock_truth", **env):
     with lib.Directory() as d:
         return Books(lib.run(
-            [lib.target("lock_truth"), *tests], d,
+            [lib.target(program), *tests], d, timeout=20,
             env={"PPROFC_PROFILES": "mutex,block", "PPROFC_BLOCK_RATE": 1,
                  **env}))
 
@@ -114,7 +117,7 @@ def waits_given_up_are_charged_to_the_next_release():
     books = run("timed")
     books.check_block("timed_wanter")
     books.check_equal_totals()
-    books.check_holder("mutex_holder", 99)
+    books.check_holder("timed_holder", 99)
 
 
 @case
@@ -151,6 +154,62 @@ def one_kind_without_the_other():
             profile = lib.Profile(lib.profile_of(result, kind))
             expect(profile.cum("delay")["convoy_step"] > 20e6,
                    f"{kind}: {profile.cum('delay')}")
+
+
+def waits(test, function, wanted, **env):
+    with lib.Directory() as d:
+        result = lib.run(
+            [lib.target("wait_truth"), test], d, timeout=20,
+            env={"PPROFC_PROFILES": "block", "PPROFC_BLOCK_RATE": 1, **env})
+        expect_equal(result.status, 0, f"status ({result.err[-200:]})")
+        profile = lib.Profile(lib.profile_of(result, "block"))
+    own = int(re.search(rb"block %s (\d+)" % function.encode(),
+                        result.out)[1])
+    got = collections.Counter()
+    for s in profile.samples:
+        if any(f.name == function for l in s.stack for f in l.frames):
+            got[s.labels["wait"]] += s.values[1]
+    lib.note(f"{function}: {own / 1e6:.3f} ms by its own clock, "
+             f"{dict(got)} ns in the profile")
+    expect(abs(sum(got.values()) - own) <= 0.05 * own,
+           f"{function} waited {own} ns, the profile says {dict(got)}")
+    expect_equal(set(got), set(wanted), f"waits of {function}")
+
+
+for _test, _function, _wanted, _block in (
+        ("cond", "cond_waiter", ("cond", "mutex"), None),
+        ("cond_timed", "cond_timed", ("cond",), None),
+        ("sem", "sem_waiter", ("sem",), None),
+        ("barrier", "barrier_waiter", ("barrier",), None),
+        ("join", "joiner", ("join",), None),
+        ("once", "once_waiter", ("once",), "once"),
+        ("c11", "c11_waiter", ("cond", "join", "sleep"), "cond,join,sleep"),
+        ("c11", "c11_wanter", ("mutex",), None),
+        ("sleep", "sleeper", ("sleep",), "sleep"),
+        ("poll", "poller", ("poll",), "poll"),
+        ("io", "reader", ("io",), "io")):
+    def _waits(a=(_test, _function, _wanted), block=_block):
+        waits(*a, **({"PPROFC_BLOCK": block} if block else {}))
+    _waits.__name__ = f"waits_for_{_test}_in_{_function}"
+    case(_waits)
+
+
+@case
+def a_wait_for_a_condition_releases_the_mutex():
+    books = run("cond_release", program="wait_truth", PPROFC_BLOCK="mutex")
+    books.check_block("cond_mutex_wanter")
+    books.check_equal_totals()
+    books.check_holder("cond_releaser", 99)
+
+
+@case
+def cancellation_points_stay_so():
+    with lib.Directory() as d:
+        for env in ({"PPROFC_BLOCK": "all"}, {"PPROFC_PROFILES": "cpu"}):
+            result = lib.run(
+                [lib.target("wait_truth"), "cancel"], d, timeout=20,
+                env={"PPROFC_PROFILES": "mutex,block", **env})
+            expect_equal((result.status, result.err), (0, b""), "end")
 
 
 if __name__ == "__main__":

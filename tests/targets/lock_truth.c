@@ -15,7 +15,7 @@
 #include "waiting.h"
 
 #define MS 1000000l
-#define HOLD_MS 40
+#define HOLD_MS 100
 #define WAITERS 3
 
 /* In memory that may be shared between processes. */
@@ -168,9 +168,11 @@ static void *want_in_time(void *unused)
 	return unused;
 }
 
-static void timed(void)
+static TARGET_NOINLINE void timed_holder(void)
 {
-	mutex_holder(want_in_time);
+	EXPECT(pthread_mutex_lock(mutex) == 0);
+	run_threads(WAITERS, want_in_time);
+	EXPECT(pthread_mutex_unlock(mutex) == 0);
 }
 
 /* --- read-write locks ----------------------------------------------------- */
@@ -273,7 +275,7 @@ static const struct target_test tests[] = { { "normal", normal },
 	{ "adaptive", adaptive }, { "robust", robust }, { "inherit", inherit },
 	{ "robust_inherit", robust_inherit },
 	{ "process_shared", process_shared }, { "statically", statically },
-	{ "nested", nested }, { "convoy", convoy }, { "timed", timed },
+	{ "nested", nested }, { "convoy", convoy }, { "timed", timed_holder },
 	{ "writer_behind_readers", writer_behind_readers },
 	{ "readers_behind_writer", write_holder },
 	{ "uncontended", uncontended } };

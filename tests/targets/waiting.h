@@ -13,7 +13,7 @@
 
 #include "target.h"
 
-#define TARGET_NOINLINE __attribute__((noinline))
+#define TARGET_NOINLINE __attribute__((noinline, noclone))
 
 #define EXPECT(condition)                                                  \
 	do {                                                               \
