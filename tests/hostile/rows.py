@@ -292,7 +292,8 @@ KINDS = [
         processes={} if kind == "none" else alone("kinds"))
     for kind in ("none", "cpu", "heap", "allocs", "heap_peak")]
 
-ROWS = SIGNALS + ENDINGS + PROCESSES + ORPHANS + CONFINED + LOADER + PLACES + KINDS
+ROWS = (SIGNALS + ENDINGS + PROCESSES + ORPHANS + CONFINED + LOADER + PLACES
+        + KINDS)
 
 
 def missing(row):

@@ -1,6 +1,6 @@
 #!/bin/sh
 # nginx.sh - a server with workers: requests, reload, new logs, a worker that
-# dies, upgrade of the running binary (USR2, WINCH, QUIT), its way back, the end.
+# dies, upgrade of the running binary (USR2, WINCH, QUIT), the end.
 mkdir -p html logs
 seq 5000 >html/large
 echo hello >html/index.html
