@@ -127,8 +127,11 @@ const struct module *modules_get(const struct session *s, unsigned instance)
 
 const char *module_path(const struct session *s, const struct module *m)
 {
-	if (m->path_off == 0 || m->path_off >= s->cap ||
-		m->path_len >= s->cap - m->path_off)
+	uint64_t used = atomic_load_explicit(&s->used, memory_order_relaxed);
+
+	/* A copy ends there, and zeros follow. */
+	if (m->path_off == 0 || m->path_off >= used ||
+		m->path_len >= used - m->path_off)
 		return "";
 	return session_at(s, m->path_off);
 }

@@ -169,15 +169,25 @@ static bool row_can_be(const struct session *s, const struct row *row)
 			       sizeof(uint64_t));
 }
 
-static bool is_empty(const struct row *row)
+static bool all_zero(const void *bytes, size_t n)
 {
-	const char *p = (const char *)&row->cpu;
+	const char *p = bytes;
 
-	for (size_t i = 0; i < sizeof(*row) - offsetof(struct row, cpu); i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (p[i])
 			return false;
 	}
 	return true;
+}
+
+static bool is_empty(const struct row *row)
+{
+	return all_zero(&row->cpu, sizeof(*row) - offsetof(struct row, cpu));
+}
+
+static bool row_is_used(const struct row *row)
+{
+	return !all_zero(row, sizeof(*row));
 }
 
 /* Killed while its key was written: nobody knew it yet. */
@@ -192,7 +202,9 @@ static void check_rows(struct session *s)
 			continue;
 		if (!is_empty(row))
 			leave_out(s);
-		__builtin_memset(row, 0, sizeof(*row));
+		/* Not in holes: the file may claim gigabytes of them. */
+		if (row_is_used(row))
+			__builtin_memset(row, 0, sizeof(*row));
 	}
 }
 

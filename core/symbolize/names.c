@@ -3,6 +3,7 @@
  */
 #include "pp.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "names.h"
 
 #define MANGLED_MAX (64u * 1024)
+#define READABLE_MAX (64u * 1024)
 
 /* Behind the arguments that open at s; NULL if they do not close. */
 static const char *skip_arguments(const char *s)
@@ -80,6 +82,38 @@ static bool is_rust(const char *mangled)
 	       memcmp(mangled + len - 20, "17h", 3) == 0;
 }
 
+/* A few hundred bytes can stand for gigabytes: each part may be named again,
+ * and that as part of others. So the text is taken in pieces, and left when it
+ * is long enough. What is jumped over keeps nothing but its stack. */
+struct readable {
+	jmp_buf too_long;
+	size_t len;
+	char text[READABLE_MAX];
+};
+
+static void append(const char *piece, size_t len, void *arg)
+{
+	struct readable *r = arg;
+
+	if (len >= sizeof(r->text) - r->len)
+		longjmp(r->too_long, 1);
+	memcpy(r->text + r->len, piece, len);
+	r->len += len;
+}
+
+static char *demangle(const char *mangled, int options, bool rust)
+{
+	static struct readable r;
+	int good;
+
+	r.len = 0;
+	if (setjmp(r.too_long) != 0)
+		return NULL;
+	good = rust ? rust_demangle_callback(mangled, options, append, &r)
+		    : cplus_demangle_v3_callback(mangled, options, append, &r);
+	return good ? strndup(r.text, r.len) : NULL;
+}
+
 char *names_readable(const char *mangled, enum names_style style)
 {
 	bool rust = is_rust(mangled);
@@ -91,8 +125,7 @@ char *names_readable(const char *mangled, enum names_style style)
 		return NULL;
 	if (style == NAMES_FULL || rust)
 		options |= DMGL_PARAMS;
-	name = rust ? rust_demangle(mangled, options)
-		    : cplus_demangle_v3(mangled, options);
+	name = demangle(mangled, options, rust);
 	if (name && style == NAMES_SIMPLE && !rust)
 		simplify(name);
 	return name;

@@ -123,7 +123,7 @@ static int like(int fd, const struct stat *was)
 	if ((now.st_uid != was->st_uid || now.st_gid != was->st_gid) &&
 		fchown(fd, was->st_uid, was->st_gid) != 0 && errno != EPERM)
 		return -errno;
-	return fchmod(fd, was->st_mode & 07777) != 0 ? -errno : 0;
+	return fchmod(fd, was->st_mode & 0777) != 0 ? -errno : 0;
 }
 
 static bool is_same(const char *path, const struct stat *was)
@@ -132,6 +132,19 @@ static bool is_same(const char *path, const struct stat *was)
 
 	return stat(path, &now) == 0 && now.st_dev == was->st_dev &&
 	       now.st_ino == was->st_ino;
+}
+
+/* The unfinished name is that of the old file now; or of one that has taken its
+ * place just before: that gets its name back. */
+static int check_exchange(
+	const char *path, const struct stat *was, bool *ret_gone)
+{
+	*ret_gone = !is_same(unfinished, was);
+	if (*ret_gone && renameat2(AT_FDCWD, unfinished, AT_FDCWD, path,
+				 RENAME_EXCHANGE) != 0)
+		return -errno;
+	replace_abandon();
+	return 0;
 }
 
 /*
@@ -149,10 +162,8 @@ static int take_name(const char *path, const struct stat *was, bool *ret_gone)
 		return 0;
 	}
 	if (renameat2(AT_FDCWD, unfinished, AT_FDCWD, path, RENAME_EXCHANGE) ==
-		0) {
-		replace_abandon(); /* that is the old one now */
-		return 0;
-	}
+		0)
+		return check_exchange(path, was, ret_gone);
 	if (errno == ENOENT) {
 		*ret_gone = true;
 		replace_abandon();
@@ -177,6 +188,28 @@ static int fill(const char *path, const struct stat *was, bool gzip,
 	return err ? err : take_name(path, was, ret_gone);
 }
 
+/* Pipes, terminals, /dev/null are written to. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) &&
+	       !S_ISDIR(st.st_mode);
+}
+
+static int write_special(const char *path, bool gzip, const struct pprof *p)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = gzip ? write_gzip(fd, p) : write_plain(fd, p);
+	if (close(fd) != 0 && !err)
+		err = -errno;
+	return err;
+}
+
 int replace_file(const char *path, const struct stat *was, bool gzip,
 	const struct pprof *p, bool *ret_gone)
 {
@@ -184,12 +217,16 @@ int replace_file(const char *path, const struct stat *was, bool gzip,
 	int err;
 
 	*ret_gone = false;
+	if (!was && is_special(path))
+		return write_special(path, gzip, p);
 	/* What a link leads to is replaced, not the link. */
-	if (was && !realpath(path, real)) {
+	if (realpath(path, real)) {
+		path = real;
+	} else if (was) {
 		*ret_gone = errno == ENOENT;
 		return *ret_gone ? 0 : -errno;
 	}
-	err = fill(was ? real : path, was, gzip, p, ret_gone);
+	err = fill(path, was, gzip, p, ret_gone);
 	if (err)
 		replace_abandon();
 	unfinished[0] = '\0';

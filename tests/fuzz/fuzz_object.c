@@ -45,7 +45,7 @@ static bool map_segments(const struct object *o)
 			continue;
 		if (hi < lo || hi > IMAGE_PAGES * PP_PAGE)
 			return false;
-		if ((p->p_flags & PF_R) && lo >= PP_PAGE)
+		if (p->p_flags & PF_R)
 			MUST(mprotect(image + lo, pp_round_up(hi - lo, PP_PAGE),
 				     PROT_READ | PROT_WRITE) == 0);
 	}
