@@ -546,6 +546,24 @@ def debug_link_without_build_id_is_checked_by_its_sum():
 
 
 @case
+def a_pipe_is_written_to_and_a_link_followed():
+    saved = ROOT / "tests/fuzz/corpus/profile/name-that-expands"
+    with Directory() as scratch:
+        out, link = scratch / "out", scratch / "link"
+        os.mkfifo(scratch / "pipe")
+        reader = os.open(scratch / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        out.write_bytes(b"old")
+        link.symlink_to(out)
+        symbolize(saved, "-o", scratch / "pipe")
+        symbolize(saved, "-o", link)
+        sent = os.read(reader, 1 << 16)
+        os.close(reader)
+        expect(link.is_symlink(), "the link was replaced")
+        expect(sent and sent == out.read_bytes(), "another profile")
+        expect_equal(len(list(scratch.iterdir())), 3, "files")
+
+
+@case
 def options_are_checked():
     said = symbolize("--no-such-option", "x", status=125)
     expect("no-such-option" in said, said)
