@@ -37,7 +37,7 @@ see_core/control := core/control $(see_core/report)
 see_core/offline := core/offline core/control core/report $(see_core/store)
 see_core/symbolize := core/symbolize proto core/base
 see_preload := preload $(see_core/control)
-see_tests/unit := tests/unit $(see_preload) $B/gen
+see_tests/unit := tests/unit $(see_preload) $B/gen core/symbolize
 see_tests/fuzz := tests/fuzz core/offline $(see_core/control) core/symbolize
 
 # --- Flags ------------------------------------------------------------------
@@ -62,7 +62,7 @@ extra_core/symbolize = $(shell $(PKG_CONFIG) --cflags libdw)
 extra_tests/fuzz = $(extra_core/symbolize)
 extra_proto = -I$B/gen $(shell $(PKG_CONFIG) --cflags libprotobuf-c)
 extra_core/capture = -idirafter $B/deps/include
-extra_tests/unit := -DPP_NO_CONTEXT_CHECK -DPPROFC_BUILD='"$B"'
+extra_tests/unit = -DPP_NO_CONTEXT_CHECK -DPPROFC_BUILD='"$B"' $(extra_core/symbolize)
 dir_of = $(patsubst %/,%,$(dir $(1)))
 flags = $(CODE) $(addprefix -I,$(see_$(1))) $(extra_$(1))
 
@@ -174,10 +174,14 @@ $B/pprofc.pc: Makefile $B/.libdir
 # Test programs say what they need in a comment: "BUILD: -O0 -ldl".
 build_flags = $(shell sed -n 's/.*BUILD: *\([^*]*\).*/\1/p' $(1))
 
-$B/unit/%: $B/obj/tests/unit/%.o $B/core.a $(UNWIND)
+$B/symbolize.a: $(call obj,$(filter-out %/main.c,$(SYM_SRC)))
+	$(call say,AR)
+	$Qrm -f $@ && $(AR) rcs --thin $@ $^
+
+$B/unit/%: $B/obj/tests/unit/%.o $B/core.a $B/symbolize.a $(UNWIND)
 	$(call say,LINK)
-	$Qmkdir -p $(@D) && $(CC) -o $@ $< $B/core.a $(BASE) $(CFLAGS) \
-		$(LDFLAGS) $(call build_flags,tests/unit/$*.c) $(LIBS)
+	$Qmkdir -p $(@D) && $(CC) -o $@ $< $B/symbolize.a $B/core.a $(BASE) \
+		$(CFLAGS) $(LDFLAGS) $(call build_flags,tests/unit/$*.c) $(LIBS)
 
 # Fuzz targets: with a main that replays saved inputs and, all of it compiled
 # by clang, with a fuzzer. What a target's own objects define replaces that of

@@ -1,7 +1,7 @@
 /*
  * fuzz_dwarf.c - a hostile ELF file with DWARF through the lookup of pprofc
  * symbolize (core/symbolize/object.c, find.c, lookup.c, scopes.c,
- * entry_name.c).
+ * entries.c, entry_name.c, elf_names.c).
  *
  * What is between, libdw, is not ours: a crash inside it ends only the helper.
  * So the fuzzer goes on past crashes here, and the saved inputs are those that
@@ -9,12 +9,15 @@
  */
 #include "pp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "elf_names.h"
 #include "entry_name.h"
 #include "find.h"
 #include "lookup.h"
 #include "module.h"
+#include "names.h"
 
 #include "fuzz.h"
 
@@ -26,48 +29,83 @@ static void look(const char *text)
 	MUST(!text || strlen(text) < SIZE_MAX / 2);
 }
 
+struct state {
+	struct module m;
+	struct entry_names names;
+	unsigned seen[PLACES];
+};
+
 static int visit(
 	void *arg, uint32_t user, const struct lookup_frame *frames, size_t n)
 {
-	unsigned *seen = arg;
+	struct state *s = arg;
 
 	MUST(user < PLACES && n >= 1 && n <= LOOKUP_DEPTH);
-	MUST(++seen[user] == 1);
+	MUST(++s->seen[user] == 1);
 	for (size_t i = 0; i < n; i++) {
-		struct lookup_frame frame = frames[i];
-		struct function_name name;
+		const struct entry_name *e;
 
-		look(frame.file);
-		if (!frame.function.addr ||
-			!entry_name(&frame.function, frame.file, &name))
+		look(frames[i].file);
+		look(frames[i].entry);
+		if (!frames[i].function.addr)
 			continue;
-		look(name.name);
-		look(name.system_name);
-		free(name.system_name
-				? names_readable(name.system_name, NAMES_SIMPLE)
+		e = entry_names_get(&s->names, &frames[i].function);
+		if (!e)
+			continue;
+		look(e->name);
+		look(e->file);
+		look(e->linkage);
+		free(e->linkage ? names_readable(e->linkage, NAMES_SIMPLE)
 				: NULL);
 	}
 	return 0;
+}
+
+static Dwarf *renew(void *arg)
+{
+	struct state *s = arg;
+
+	entry_names_free(&s->names);
+	entry_names_init(&s->names);
+	return module_renew(&s->m) ? s->m.dwarf : NULL;
+}
+
+static void look_up(struct state *s)
+{
+	struct lookup_place places[PLACES];
+
+	for (uint32_t i = 0; i < PLACES; i++)
+		places[i] = (struct lookup_place){ .address = i * 16u,
+			.user = i };
+	entry_names_init(&s->names);
+	if (s->m.dwarf)
+		(void)lookup(s->m.dwarf, places, PLACES,
+			&(struct lookup_visitor){ visit, renew, s });
+	entry_names_free(&s->names);
+}
+
+static void find_names(const struct module *m)
+{
+	struct elf_names names;
+
+	elf_names_open(&names, m);
+	for (uint64_t address = 0; address < PLACES; address++)
+		look(elf_names_find(&names, address * 16));
+	elf_names_free(&names);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct find_where where = { .debug_dirs = NULL };
 	struct find_what what = { .path = fuzz_file(data, size) };
-	struct lookup_place places[PLACES];
-	unsigned seen[PLACES] = { 0 };
+	struct state s = { 0 };
 	GElf_Phdr segment;
-	struct module m;
 	uint64_t bias;
 
-	(void)module_open(&m, &where, &what);
-	(void)module_segment(
-		&m, 0x555555555000, 0x555555556000, 0x1000, &segment, &bias);
-	for (uint32_t i = 0; i < PLACES; i++)
-		places[i] = (struct lookup_place){ .address = i * 16u,
-			.user = i };
-	if (m.dwarf)
-		MUST(lookup(m.dwarf, places, PLACES, visit, seen) == 0);
-	module_close(&m);
+	(void)module_open(&s.m, &where, &what);
+	(void)module_segment(&s.m, 0x555555555000, 0x1000, &segment, &bias);
+	look_up(&s);
+	find_names(&s.m);
+	module_close(&s.m);
 	return 0;
 }
