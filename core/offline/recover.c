@@ -75,6 +75,8 @@ static bool is_to_be_read(struct work *w, const struct finding *f)
 		w->of_others++;
 	} else if (f->error == SESSION_UNFINISHED && !f->named) {
 		w->empty++;
+		if (!w->options->keep && finding_is_abandoned(f))
+			(void)finding_remove(f);
 	} else if (f->error) {
 		finding_why(f->error, f->head.version, why);
 		fail(w, f, why);

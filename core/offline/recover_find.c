@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fmt.h"
@@ -19,6 +21,7 @@
 #include "session_open.h"
 #include "session_place.h"
 
+#define ABANDONED_S 60 /* making a session takes a millisecond */
 #define PATTERN "pprofc.*.session"
 
 struct seen {
@@ -74,6 +77,21 @@ bool finding_remove(const struct finding *f)
 		return true;
 	say("cannot remove %s: %s", f->path, strerror(errno));
 	return false;
+}
+
+/* Its maker was killed at once: nobody else will ever remove it. */
+bool finding_is_abandoned(const struct finding *f)
+{
+	const char *name = strrchr(f->path, '/');
+	unsigned pid = 0;
+	struct stat st;
+
+	name = name ? name + 1 : f->path;
+	return f->error == SESSION_UNFINISHED && !f->of_others &&
+	       sscanf(name, "pprofc.%u.", &pid) == 1 && pid &&
+	       stat(f->path, &st) == 0 &&
+	       time(NULL) - st.st_mtime > ABANDONED_S &&
+	       kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
 static bool was_seen(struct search *s, uint64_t dev, uint64_t ino)

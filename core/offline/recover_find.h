@@ -42,6 +42,9 @@ void find_usual_places(
 #define FIND_WHY_MAX 160
 void finding_why(int error, uint32_t version, char ret_text[FIND_WHY_MAX]);
 
+/* A session that was never finished, by a process that is gone. */
+bool finding_is_abandoned(const struct finding *f);
+
 /* Remove the file, if it is that file still. False after saying why not. */
 bool finding_remove(const struct finding *f);
 

@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "elf_file.h"
 #include "fmt.h"
 #include "match.h"
+#include "safe_read.h"
 #include "symbols.h"
 
 #define DELETED " (deleted)"
@@ -22,6 +24,8 @@ int symbols_init(struct symbols *y, const struct session *s,
 	*y = (struct symbols){
 		.session = s, .arena = arena, .own_process = own_process
 	};
+	if (!own_process) /* here nobody has yet */
+		safe_read_start();
 	y->block = arena_alloc(arena, SYMBOLS_BLOCK);
 	return y->block ? 0 : -ENOMEM;
 }
@@ -166,9 +170,12 @@ static enum symbols_result find_in_vdso(struct symbols *y,
 	const struct module *m, struct symbol *wanted, uint32_t n)
 {
 	struct elf e;
+	uint64_t at = y->own_process ? m->start & ~(PP_PAGE - 1ul)
+				     : getauxval(AT_SYSINFO_EHDR);
 
-	if (!y->own_process || elf_open_memory(&e, m->start & ~(PP_PAGE - 1ul),
-				       VDSO_BYTES_MAX) != 0)
+	/* Of another process: ours is the same while the kernel is. */
+	if (!at || elf_open_memory(&e, at, VDSO_BYTES_MAX) != 0 ||
+		(!y->own_process && (!m->build_id_len || !same_object(&e, m))))
 		return SYMBOLS_MISSING;
 	(void)match_table(y, &e, SHT_SYMTAB, m->bias, wanted, n);
 	(void)match_table(y, &e, SHT_DYNSYM, m->bias, wanted, n);

@@ -339,6 +339,27 @@ def replaced_program_gives_no_names():
 
 
 @case
+def vdso_of_a_dead_process_has_names():
+    code = ("import time\nwhile time.process_time() < 1: time.time()\n"
+            "print('ready', flush=True)\ntime.sleep(60)")
+    with Place() as place:
+        process = place.start(
+            [lib.command("python3", "python3"), "-c", code],
+            stdout=subprocess.PIPE)
+        try:
+            expect_equal(process.stdout.readline(), b"ready\n", "first line")
+            lib.end(process)
+            recover(place.sessions)
+            cpu = max((lib.Profile(f) for f in place.profiles(
+                "cpu", process.pid)), key=lambda p: p.total("cpu"))
+            expect(any(n.startswith("__vdso_") for n in cpu.cum("cpu")),
+                   f"{cpu.flat('cpu')}")
+        finally:
+            lib.end(process)
+            process.stdout.close()
+
+
+@case
 def killed_under_pressure():
     """Little address space, or a disk that is soon full."""
     def little_memory():
@@ -502,6 +523,23 @@ def session_out_of_a_core():
         bad.write_bytes(b"\x7fELF" + bytes(500))
         _, err = recover("--core", bad, status=1)
         expect("no core file" in err, err)
+
+
+@case
+def session_that_was_never_finished_goes():
+    with Place() as place:
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        names = [f"pprofc.{gone.pid}.1.session", f"pprofc.{gone.pid}.2.session",
+                 f"pprofc.{os.getpid()}.3.session"]
+        for name in names:
+            (place.sessions / name).touch()
+        for name in names[1:]:
+            os.utime(place.sessions / name, (1e9, 1e9))
+        _, err = recover(place.sessions)
+        expect("3 sessions without samples" in err, err)
+        expect_equal([f.name for f in place.session_files()],
+                     sorted([names[0], names[2]]), "files")
 
 
 @case
