@@ -150,7 +150,9 @@ $B/libpprofc.so: $(call obj,$(PRE_SRC) $(LIB_SRC)) $(GEN_O) preload/pprofc.map \
 		-Wl,-T,preload/pprofc.ld \
 		-Wl,--exclude-libs,ALL -Wl,--as-needed \
 		-Wl,-z,defs,-z,now,-z,relro,-z,nodelete \
-		-Wl,-z,noseparate-code -Wl,--hash-style=gnu $(LIBS)
+		-Wl,-z,noseparate-code -Wl,--hash-style=gnu \
+		-nostartfiles -Wl,-Bsymbolic-functions \
+		-Wl,--defsym=_U_dyn_info_list_addr=0 $(LIBS)
 	$Qrm -f $@ && cp $@.linked $@ && rm $@.linked
 
 $B/pprofc: $(call obj,$(OFF_SRC)) $B/core.a $(UNWIND)

@@ -1,6 +1,8 @@
 /*
  * bound.c - see bound.h. Context: PP_NORMAL: asks the loader.
  *
+ * If no object in front of us has the names, they are ours. Else:
+ *
  * dlsym(RTLD_DEFAULT) answers for all programs but one kind: one at a fixed
  * address that takes the address of the function. There the function's address
  * is, for everybody, the program's own PLT entry, which jumps to whatever the
@@ -12,6 +14,7 @@
 #include <link.h>
 
 #include "bound.h"
+#include "lookup.h"
 #include "process.h"
 #include "real.h"
 
@@ -59,11 +62,49 @@ static bool first_is_here(const char *name)
 	return false;
 }
 
-bool bound_here(const char *name)
+static PP_NORMAL bool is_bound_here(const char *name)
 {
 	void *bound = dlsym(RTLD_DEFAULT, name);
 
 	if (is_own((uint64_t)(uintptr_t)bound))
 		return true;
 	return bound && is_plt_entry(bound) && first_is_here(name);
+}
+
+static bool has_none(
+	const struct link_map *map, const struct bound_name *names, size_t n)
+{
+	struct lookup_object object;
+	void *unused;
+
+	if (!lookup_open(&object, map))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (lookup_function(&object, names[i].text, names[i].hash,
+			    &unused) != LOOKUP_NONE)
+			return false;
+	return true;
+}
+
+/* Nobody in front of us has any of them: what is nearly always so, quickly. */
+static bool are_new(const struct bound_name *names, size_t n)
+{
+	const struct link_map *self = lookup_self(), *map = _r_debug.r_map;
+
+	if (!self || lookup_is_altered())
+		return false;
+	for (; map != self; map = map->l_next)
+		if (!has_none(map, names, n))
+			return false;
+	return true;
+}
+
+bool bound_here(const struct bound_name *names, size_t n)
+{
+	if (are_new(names, n))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!is_bound_here(names[i].text))
+			return false;
+	return true;
 }

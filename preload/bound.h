@@ -4,9 +4,19 @@
 #ifndef BOUND_H
 #define BOUND_H
 
+#include "lookup.h"
 #include "pp.h"
 
-/* Whether a reference to `name` from the program is bound to us. */
-bool bound_here(const char *name) PP_NORMAL;
+struct bound_name {
+	uint32_t hash;
+	char text[12];
+};
+#define BOUND_NAME(text)                  \
+	{                                 \
+		LOOKUP_HASH(text), (text) \
+	}
+
+/* Whether references to all these names from the program are bound to us. */
+bool bound_here(const struct bound_name *names, size_t n) PP_NORMAL;
 
 #endif

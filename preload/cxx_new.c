@@ -33,6 +33,7 @@
 
 #include "heap.h"
 #include "heap_hooks.h"
+#include "lookup.h"
 #include "real.h"
 
 /* X(name, (parameters), (names)). A nothrow_t is passed by reference, an
@@ -83,6 +84,12 @@ static const char names[OPERATORS][40] = {
 #define NAME(name, params, args) [INDEX##name] = #name,
 	NEW_LIST(NAME) DELETE_LIST(NAME)
 #undef NAME
+};
+
+static const uint32_t hashes[OPERATORS] = {
+#define HASH(name, params, args) [INDEX##name] = LOOKUP_HASH(#name),
+	NEW_LIST(HASH) DELETE_LIST(HASH)
+#undef HASH
 };
 
 /* The linker's: our table of names, DT_GNU_HASH. */
@@ -302,46 +309,25 @@ static void resolve(void)
 	}
 }
 
-/* What our dynamic section says; the loader has made addresses of offsets. */
-static const void *dynamic(ElfW(Sxword) tag)
-{
-	for (const ElfW(Dyn) *d = _DYNAMIC; d->d_tag != DT_NULL; d++)
-		if (d->d_tag == tag)
-			return (const void *)d->d_un.d_ptr;
-	return NULL;
-}
-
-static uint32_t hash_of(const char *name)
-{
-	uint32_t h = 5381;
-
-	while (*name)
-		h = h * 33 + (unsigned char)*name++;
-	return h;
-}
-
 /*
- * Where our table has the hash of a name, or NULL if it has been taken out. A
- * bucket holds the index of its first symbol. The last symbol of each has bit 0
- * set, which is no part of the hash.
+ * Where our table has a name, or NULL if it has been taken out. A bucket holds
+ * the index of its first symbol. The last symbol of each has bit 0 set, which
+ * is no part of the hash. No two names of ours have the same one
+ * (tests/e2e/test_build.py).
  */
-static uint32_t *find_hash(const char *name)
+static uint32_t *find_hash(uint32_t hash)
 {
-	const ElfW(Sym) *symbols = dynamic(DT_SYMTAB);
-	const char *strings = dynamic(DT_STRTAB);
 	uint32_t buckets = library_names[0], first = library_names[1];
 	uint32_t *bucket = library_names + 4 +
 			   library_names[2] * (sizeof(ElfW(Addr)) / 4);
-	uint32_t *chain = bucket + buckets, hash = hash_of(name);
-	uint32_t i = bucket[hash % buckets];
+	uint32_t *chain = bucket + buckets, i = bucket[hash % buckets];
 
 	if (i < first) /* empty */
 		return NULL;
 	for (;; i++) {
 		uint32_t *word = &chain[i - first];
 
-		if ((*word ^ hash) >> 1 == 0 &&
-			strcmp(strings + symbols[i].st_name, name) == 0)
+		if ((*word ^ hash) >> 1 == 0)
 			return word;
 		if (*word & 1)
 			return NULL;
@@ -355,7 +341,7 @@ static void hide_others(void)
 	uint32_t *word;
 
 	for (unsigned i = 0; i < OPERATORS; i++) {
-		word = is_counted(i) ? NULL : find_hash(names[i]);
+		word = is_counted(i) ? NULL : find_hash(hashes[i]);
 		if (word)
 			*word ^= 2; /* is no name's hash now */
 	}
@@ -371,8 +357,7 @@ void cxx_new_settle(void)
 	if (cxx_new_settled)
 		return;
 	cxx_new_settled = true;
-	/* Not real.malloc, which may not have been looked up yet. */
-	allocator = object_of(real_next("malloc"));
+	allocator = object_of(real_next_malloc());
 	foreign = allocator != object_of((const void *)__errno_location);
 	if (foreign || is_cxx())
 		resolve();

@@ -36,6 +36,12 @@ extern int __cxa_at_quick_exit(void (*fn)(void *), void *object);
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
 
+/* By this libc tells whose handlers go when an object is unloaded: nobody's. We
+ * do without the compiler's start files, which define it, since the loader had
+ * to look for five names that they refer to. */
+extern void *const __dso_handle __attribute__((visibility("hidden")));
+void *const __dso_handle = NULL;
+
 static void complain(const char *sentence, void *unused)
 {
 	char line[600];
@@ -109,10 +115,10 @@ static PP_ENTER_NORMAL __attribute__((constructor)) void load(void)
 	struct settings *s = &process.settings;
 	bool confined;
 
-	real_resolve_all();
-	config_read(s, complain, NULL);
 	process.text_lo = (uintptr_t)__ehdr_start;
 	process.text_hi = (uintptr_t)etext;
+	real_resolve_all();
+	config_read(s, complain, NULL);
 	confined = is_confined(s);
 	if (!s->follow)
 		exec_env_start();

@@ -184,8 +184,14 @@ static PP_COLD void mind_early_blocks(void)
 
 bool heap_hooks_start(void)
 {
+	static const struct bound_name names[] = {
+		BOUND_NAME("malloc"),
+		BOUND_NAME("calloc"),
+		BOUND_NAME("realloc"),
+		BOUND_NAME("free"),
+	};
+
 	if (real_early_used())
 		mind_early_blocks();
-	return bound_here("malloc") && bound_here("calloc") &&
-	       bound_here("realloc") && bound_here("free");
+	return bound_here(names, PP_ARRAY_LEN(names));
 }

@@ -1,5 +1,6 @@
 /*
- * real.c - resolving the functions behind our hooks; see real.h.
+ * real.c - resolving the functions behind our hooks one by one, by dlsym; see
+ * real.h. All of them at once: real_next.c.
  *
  * A successful dlsym does not allocate, a failing one does (its message), and
  * glibc before 2.34 callocs its per-thread result even on success. So while a
@@ -14,6 +15,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "lookup.h"
 #include "real.h"
 
 /* Volatile because dlsym is declared as a leaf: the compiler believes that it
@@ -143,6 +145,16 @@ PP_NOINLINE void *real_next(const char *name)
 	return p;
 }
 
+/* A failing lookup leaves a message for dlerror(), which is not the host's. */
+void *real_next_or_null(const char *name)
+{
+	void *p = real_next(name);
+
+	if (!p)
+		(void)dlerror();
+	return p;
+}
+
 /* A name libc must have is missing: there is nothing to call on to. */
 static _Noreturn PP_COLD void missing(const char *name)
 {
@@ -154,7 +166,7 @@ static _Noreturn PP_COLD void missing(const char *name)
 	__builtin_trap();
 }
 
-static void *must(const char *name)
+void *real_must(const char *name)
 {
 	void *p = real_next(name);
 
@@ -163,46 +175,32 @@ static void *must(const char *name)
 	return p;
 }
 
-#define STUB_HEAP(result, name, params, args)              \
-	static result first_##name params                  \
-	{                                                  \
-		if (resolving)                             \
-			return early_##name args;          \
-		real.name = (result(*) params)must(#name); \
-		return real.name args;                     \
+#define STUB_HEAP(result, name, params, args)                   \
+	static result first_##name params                       \
+	{                                                       \
+		if (resolving)                                  \
+			return early_##name args;               \
+		real.name = (result(*) params)real_must(#name); \
+		return real.name args;                          \
 	}
-#define STUB_LIFE(result, name, params, args)              \
-	static result first_##name params                  \
-	{                                                  \
-		real.name = (result(*) params)must(#name); \
-		return real.name args;                     \
+#define STUB(result, name, params, args)                 \
+	static result first_##name params                \
+	{                                                \
+		real.name = (result(*) params)real_find( \
+			#name, LOOKUP_HASH(#name));      \
+		return real.name args;                   \
 	}
 REAL_HEAP(STUB_HEAP)
-REAL_LIFE(STUB_LIFE)
-REAL_WAITS(STUB_LIFE)
-REAL_UNLOCKS(STUB_LIFE)
+REAL_OPEN(STUB)
+REAL_WAITS(STUB)
+REAL_UNLOCKS(STUB)
+REAL_LIFE(STUB)
 
 #define REAL_FIRST(result, name, params, args) .name = first_##name,
 struct real real = { REAL_LIST(REAL_FIRST) };
 
-/* A failing lookup leaves a message for dlerror(), which is not the host's. */
-static void *next_or_null(const char *name)
+void *real_next_malloc(void)
 {
-	void *p = real_next(name);
-
-	if (!p)
-		(void)dlerror();
-	return p;
-}
-
-void real_resolve_all(void)
-{
-#define RESOLVE(result, name, params, args) \
-	if (real.name == first_##name)      \
-		real.name = (result(*) params)must(#name);
-	REAL_LIST(RESOLVE)
-#define OPTIONAL(name) real.name = (__typeof__(real.name))next_or_null(#name)
-	OPTIONAL(execveat);		      /* glibc 2.34 */
-	OPTIONAL(epoll_pwait2);		      /* 2.35 */
-	OPTIONAL(pthread_attr_setsigmask_np); /* 2.32 */
+	return real.malloc == first_malloc ? real_next("malloc")
+					   : (void *)real.malloc;
 }

@@ -5,7 +5,9 @@
  * or that of another preloaded library). Each pointer starts at a stub that
  * resolves it and calls on, so a hook needs no NULL test and may run before
  * any constructor. The constructor resolves all of them, so that no dlsym
- * happens later in a handler or in a vfork child.
+ * happens later in a handler or in a vfork child. But where libc is directly
+ * behind us, which is nearly always, most pointers are left to their stubs, as
+ * these then find the function by reading libc's table of names.
  *
  * A hook adds its name to a list here: X(result, name, (parameters), (names)).
  *
@@ -46,6 +48,11 @@
 	X(void *, valloc, (size_t size), (size))                             \
 	X(void *, pvalloc, (size_t size), (size))                            \
 	X(size_t, malloc_usable_size, (void *p), (p))
+
+/* Functions to which a stub cannot pass on all arguments. */
+#define REAL_OPEN(X)                                                       \
+	X(long, syscall, (long n, long a, long b, long c, long d, long e), \
+		(n, a, b, c, d, e))
 
 /* Everything else. (C11's thrd_t is pthread_t; <threads.h> would find
  * core/store/threads.h.) */
@@ -134,8 +141,6 @@
 		(int option, unsigned long a, unsigned long b,                 \
 			unsigned long c, unsigned long d),                     \
 		(option, a, b, c, d))                                          \
-	X(long, syscall, (long n, long a, long b, long c, long d, long e),     \
-		(n, a, b, c, d, e))                                            \
 	X(void *, dlopen, (const char *path, int mode), (path, mode))          \
 	X(void *, dlmopen, (Lmid_t space, const char *path, int mode),         \
 		(space, path, mode))                                           \
@@ -151,30 +156,47 @@
 	X(int, setgroups, (size_t n, const gid_t *list), (n, list))            \
 	X(int, initgroups, (const char *user, gid_t group), (user, group))
 
-#define REAL_LIST(X) REAL_HEAP(X) REAL_LIFE(X) REAL_WAITS(X) REAL_UNLOCKS(X)
+/* Not in every libc: NULL until real_resolve_all(), and after it when there is
+ * none. */
+#define REAL_OPTIONAL(X)                                                      \
+	X(int, execveat,                                                      \
+		(int dir, const char *path, char *const argv[],               \
+			char *const envp[], int flags),                       \
+		(dir, path, argv, envp, flags))                               \
+	X(int, epoll_pwait2,                                                  \
+		(int fd, struct epoll_event *events, int most,                \
+			const struct timespec *timeout, const sigset_t *set), \
+		(fd, events, most, timeout, set))                             \
+	X(int, pthread_attr_setsigmask_np,                                    \
+		(pthread_attr_t * attr, const sigset_t *set), (attr, set))
 
+/* Not left to their stubs: wait_hooks.c copies the pointers of the last two. */
+#define REAL_AT_ONCE(X) REAL_HEAP(X) REAL_OPEN(X) REAL_WAITS(X) REAL_UNLOCKS(X)
+#define REAL_LIST(X) REAL_AT_ONCE(X) REAL_LIFE(X)
+#define REAL_ALL(X) REAL_LIST(X) REAL_OPTIONAL(X)
+
+/* Pointers to functions and nothing else: real_next.c walks through them. */
 struct real {
 #define REAL_MEMBER(result, name, params, args) result(*name) params;
-	REAL_LIST(REAL_MEMBER)
+	REAL_ALL(REAL_MEMBER)
 #undef REAL_MEMBER
-	/* Not in every libc: NULL until real_resolve_all(), and after it when
-	 * there is none. */
-	int (*execveat)(int dir, const char *path, char *const argv[],
-		char *const envp[], int flags);
-	int (*epoll_pwait2)(int fd, struct epoll_event *events, int most,
-		const struct timespec *timeout, const sigset_t *set);
-	int (*pthread_attr_setsigmask_np)(
-		pthread_attr_t *attr, const sigset_t *set);
 };
 
 extern struct real real __attribute__((visibility("hidden")));
 
-/* Resolve what is not resolved yet. From the constructor. */
+/* See to it that no pointer needs dlsym any more. From the constructor. */
 void real_resolve_all(void) PP_NORMAL;
+
+/* What a stub asks: by hand if that is all it takes. */
+void *real_find(const char *name, uint32_t hash);
 
 /* The next definition of any name behind ours, or NULL: a failure costs two
  * allocations and leaves a message for dlerror(). */
 void *real_next(const char *name);
+void *real_next_or_null(const char *name); /* leaves no message */
+void *real_next_malloc(void); /* which may have been looked up already */
+/* Ends the process if there is none: libc must have it. */
+void *real_must(const char *name);
 
 /* Does p lie in the static buffer? Such memory is never given back: free()
  * ignores it, realloc() copies it (real_early_size() bytes at most). The range

@@ -100,11 +100,11 @@ static void mark_not_followed(void)
 /* The value of an entry of that name, or NULL. */
 static const char *value_in(const char *entry, const char *name)
 {
-	size_t len = str_len(name);
-
-	return __builtin_strncmp(entry, name, len) == 0 && entry[len] == '='
-		       ? entry + len + 1
-		       : NULL;
+	while (*name && *entry == *name) {
+		entry++;
+		name++;
+	}
+	return !*name && *entry == '=' ? entry + 1 : NULL;
 }
 
 static void take_entry(const char *entry, struct given *to)
@@ -129,7 +129,7 @@ static void read_environment(struct given *ret)
 	if (getauxval(AT_SECURE))
 		return;
 	for (char **e = environ; e && *e; e++) {
-		if (__builtin_strncmp(*e, "PPROFC_", 7) == 0)
+		if (**e == 'P' && __builtin_strncmp(*e, "PPROFC_", 7) == 0)
 			take_entry(*e, ret);
 	}
 	for (size_t i = 0; i < config_count; i++) {
