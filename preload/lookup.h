@@ -20,8 +20,8 @@
  * h * 33 + c over its characters and then zeros, which are divided out again.
  */
 #define LOOKUP_MOST 40u
-#define LOOKUP_AT(s, i) \
-	(unsigned char)(s)[(i) < sizeof(s) ? (i) : sizeof(s) - 1]
+#define LOOKUP_END(s) (sizeof(s) - 1)
+#define LOOKUP_AT(s, i) (unsigned char)(s)[PP_MIN((i) + 0u, LOOKUP_END(s))]
 #define LOOKUP_2(h, s, i) \
 	(((h)*33u + LOOKUP_AT(s, i)) * 33u + LOOKUP_AT(s, (i) + 1))
 #define LOOKUP_4(h, s, i) LOOKUP_2(LOOKUP_2(h, s, i), s, (i) + 2)

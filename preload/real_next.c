@@ -25,7 +25,7 @@
 	_Static_assert(sizeof(#name) <= LOOKUP_MOST, #name);
 static const struct names {
 	REAL_ALL(ROOM)
-} names = { REAL_ALL(TEXT) };
+} real_names = { REAL_ALL(TEXT) };
 static const uint32_t real_hashes[] = { REAL_ALL(HASH) };
 REAL_ALL(FITS)
 
@@ -82,7 +82,7 @@ static void resolve(const struct lookup_object *o, size_t i, const char *name)
 
 static void resolve_in(const struct lookup_object *o)
 {
-	const char *name = (const char *)&names;
+	const char *name = (const char *)&real_names;
 
 	for (size_t i = 0; i < REAL_COUNT; i++, name = behind(name))
 		resolve(o, i, name);
@@ -112,7 +112,7 @@ static void resolve_by_hand(const struct link_map *self)
 
 static void resolve_rest(void)
 {
-	const char *name = (const char *)&names;
+	const char *name = (const char *)&real_names;
 
 	for (size_t i = 0; i < REAL_COUNT; i++, name = behind(name))
 		if (!is_resolved(i))
@@ -133,11 +133,11 @@ static bool look_at_libc(const struct link_map *self)
 /* Those with stubs that do more than call on, and those that may be NULL. */
 static void resolve_at_once(void)
 {
-	const char *name = (const char *)&names;
+	const char *name = (const char *)&real_names;
 
 	for (size_t i = 0; i < AT_ONCE_COUNT; i++, name = behind(name))
 		resolve(&libc_next, i, name);
-	name = (const char *)&names + offsetof(struct names, execveat);
+	name = (const char *)&real_names + offsetof(struct names, execveat);
 	for (size_t i = MUST_COUNT; i < REAL_COUNT; i++, name = behind(name))
 		resolve(&libc_next, i, name);
 }
