@@ -51,11 +51,6 @@ int close(int fd)
 	return (int)give(sys_close(fd));
 }
 
-ssize_t read(int fd, void *buf, size_t n)
-{
-	return give(sys_read(fd, buf, n));
-}
-
 ssize_t write(int fd, const void *buf, size_t n)
 {
 	return give(sys_write(fd, buf, n));
