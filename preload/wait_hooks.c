@@ -12,7 +12,7 @@
 #include "wait_hooks.h"
 #include "waits.h"
 
-/* Until the constructor has run. */
+/* Until the constructor has run, and where real.NAME is still a stub. */
 #define FIRST_WAY(result, name, params, args) \
 	static result first_##name params     \
 	{                                     \
@@ -33,8 +33,17 @@ struct way way = { REAL_WAITS(FIRST) WAITS_MASKED(FIRST) REAL_UNLOCKS(FIRST) };
 REAL_WAITS(HOOK)
 REAL_UNLOCKS(HOOK)
 
-#define LEAD_AWAY(result, name, params, args) \
-	__atomic_store_n(&way.name, real.name, __ATOMIC_SEQ_CST);
+/* A stub of real.c would look its function up at each call. */
+static bool is_stub(const void *function)
+{
+	return (uintptr_t)function - process.text_lo <
+	       process.text_hi - process.text_lo;
+}
+
+#define LEAD_AWAY(result, name, params, args)                                \
+	__atomic_store_n(&way.name,                                          \
+		is_stub((const void *)real.name) ? first_##name : real.name, \
+		__ATOMIC_SEQ_CST);
 #define LEAD_HERE(result, name, params, args) \
 	__atomic_store_n(&way.name, wait_##name, __ATOMIC_SEQ_CST);
 #define LEAD(list, here)                \

@@ -9,6 +9,7 @@
 #include "pp.h"
 
 #include "lock_budget.h"
+#include "rows.h"
 
 static uint32_t half_share(uint32_t per_second)
 {
@@ -56,5 +57,18 @@ bool lock_budget_take(struct lock_budget *b, uint32_t per_second, uint64_t now,
 		return false;
 	count_taken(b, half);
 	*ret_shift = shift;
+	return true;
+}
+
+bool lock_by_length(
+	uint64_t random, uint64_t rate, uint64_t *ns, uint64_t *ret_count)
+{
+	*ret_count = ROW_ONE;
+	if (*ns >= rate)
+		return true;
+	if (random % rate >= *ns)
+		return false;
+	*ret_count = ROW_ONE * rate / *ns;
+	*ns = rate;
 	return true;
 }

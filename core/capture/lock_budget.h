@@ -27,4 +27,16 @@ struct lock_budget {
 bool lock_budget_take(struct lock_budget *b, uint32_t per_second, uint64_t now,
 	uint64_t random, unsigned *ret_shift) PP_ANY;
 
+/* Is a wait of *ns recorded, at a rate of `rate` ns? If so as *ret_count waits
+ * (1/ROW_ONE) of *ns together: of those shorter than the rate one of length d
+ * with the chance d / rate, as rate / d waits, as Go does. */
+bool lock_by_length(uint64_t random, uint64_t rate, uint64_t *ns,
+	uint64_t *ret_count) PP_ANY;
+
+/* 1 of `fraction` on average. */
+static inline bool lock_by_fraction(uint64_t random, uint32_t fraction)
+{
+	return fraction <= 1 || random % fraction == 0;
+}
+
 #endif

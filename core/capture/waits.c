@@ -1,10 +1,8 @@
 /*
  * waits.c - see waits.h. Context: PP_ANY.
  *
- * Whether a wait's stack is taken is decided before it is known how long it is
- * (lock_budget.h); whether it then is recorded, by its length, as Go does: of
- * those shorter than the rate r one of length d with the chance d / r, as r / d
- * waits of r in all.
+ * Whether a wait's stack is taken is decided before it is known how long it is;
+ * whether it then is recorded, by its length: lock_budget.h.
  */
 #include "pp.h"
 
@@ -156,19 +154,10 @@ static void take_stack(struct wait *w, struct thread_state *t, uint64_t now,
 	self_end(s, &cost);
 }
 
-/* Is a wait of ns recorded, and as what? */
 static bool by_length(struct thread_state *t, uint64_t *ns, uint64_t *ret_count)
 {
-	uint64_t rate = process.settings.block_rate;
-
-	*ret_count = ROW_ONE;
-	if (*ns >= rate)
-		return true;
-	if (thread_random(t) % rate >= *ns)
-		return false;
-	*ret_count = ROW_ONE * rate / *ns;
-	*ns = rate;
-	return true;
+	return lock_by_length(
+		thread_random(t), process.settings.block_rate, ns, ret_count);
 }
 
 /* --- waits ---------------------------------------------------------------- */
@@ -331,14 +320,6 @@ bool release_begin(struct release *r, const void *lock)
 	return lock_table_release(table(), lock, r->now, &r->table);
 }
 
-/* 1 of `fraction` on average. */
-static bool by_fraction(struct thread_state *t)
-{
-	uint32_t fraction = process.settings.mutex_fraction;
-
-	return fraction <= 1 || thread_random(t) % fraction == 0;
-}
-
 static uint32_t row_of_release(struct release *r, struct thread_state *t,
 	struct session *s, const struct arch_regs *regs)
 {
@@ -361,7 +342,8 @@ static void record_release(
 	uint64_t ns;
 	struct record record;
 
-	if (by_fraction(t) && affordable(t, r->now, &shift))
+	if (lock_by_fraction(thread_random(t), (uint32_t)weight) &&
+		affordable(t, r->now, &shift))
 		s = session_for();
 	if (s)
 		row = row_of_release(r, t, s, regs);
