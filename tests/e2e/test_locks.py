@@ -173,7 +173,8 @@ def waits(test, function, wanted, **env):
              f"{dict(got)} ns in the profile")
     expect(abs(sum(got.values()) - own) <= 0.05 * own,
            f"{function} waited {own} ns, the profile says {dict(got)}")
-    expect_equal(set(got), set(wanted), f"waits of {function}")
+    expect(wanted[0] in got and set(got) <= set(wanted),
+           f"waits of {function} are {set(got)}, expected {wanted}")
 
 
 for _test, _function, _wanted, _block in (
