@@ -12,7 +12,7 @@ import struct
 import subprocess
 
 import lib
-from killing import Killed, Place, check, in_profile, recover
+from killing import Killed, Place, check, in_profile, left, recover
 from lib import case, expect, expect_equal
 
 ROUNDS = 500 if lib.LONG else 24
@@ -476,8 +476,7 @@ def exec_storm_that_is_killed():
             place.profile("heap", process.pid)
             for f in lib.profiles(place.path)[:5]:
                 expect(lib.Profile(f).samples, f"{f} is empty")
-            expect(not [f for f in place.session_files()
-                        if f.stat().st_blocks], "sessions are left")
+            expect_equal(left(place), [], "what is left")
 
 
 def dump_core(place, how, coredump_filter, env=None):
