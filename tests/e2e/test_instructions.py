@@ -97,5 +97,17 @@ def pair_with_samples_at_the_default_rate():
     expect(got < 200, f"samples included, a pair takes {got:.2f} instructions")
 
 
+@case
+def lock_and_unlock_of_a_free_mutex():
+    """design.md section 6: 69, where 64 are without the library."""
+    check("mutex and block", 5, 1, "lock_pairs",
+          PPROFC_PROFILES="mutex,block")
+
+
+@case
+def lock_and_unlock_with_nothing_on():
+    check("none", OFF, 1, "lock_pairs", PPROFC_PROFILES="none")
+
+
 if __name__ == "__main__":
     lib.main()

@@ -213,5 +213,28 @@ def cancellation_points_stay_so():
             expect_equal((result.status, result.err), (0, b""), "end")
 
 
+for _test in ("owner_dies", "refused", "forks", "handlers", "interrupts"):
+    def _hostile(test=_test):
+        with lib.Directory() as d:
+            for profiles in ("mutex,block", "cpu,heap"):
+                result = lib.run(
+                    [lib.target("lock_hostile"), test], d, timeout=20,
+                    env={"PPROFC_PROFILES": profiles, "PPROFC_BLOCK": "all",
+                         "PPROFC_BLOCK_RATE": 1})
+                expect_equal((result.status, result.err), (0, b""), "end")
+    _hostile.__name__ = f"rules_hold_{_test}"
+    case(_hostile)
+
+
+@case
+def a_wait_left_by_a_jump_is_charged_to_nobody():
+    books = run("handlers", program="lock_hostile")
+    waited = sum(s.values[1] for s in books.block.samples
+                 if s.labels.get("wait") == "mutex")
+    charged = books.mutex.total("delay")
+    expect(charged <= waited * 1.5 + 20e6,
+           f"{charged} ns charged, {waited} ns waited")
+
+
 if __name__ == "__main__":
     lib.main()
