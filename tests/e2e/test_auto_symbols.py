@@ -320,6 +320,26 @@ def without_a_helper_names_stay_and_the_log_says_so():
 
 
 @case
+def helper_of_another_user_is_run_only_where_the_library_is():
+    """Else its name may lead into a trap: another root, for instance."""
+    if os.geteuid() != 0:
+        lib.note("left out: not root")
+        return
+    with Stage() as stage:
+        os.chown(stage.helper, 12345, 12345)
+        expect_equal(stage.run(allocating()).status, 3, "status")
+        stage.one()
+        stage.settle()
+        begun = len(stage.said("begun"))
+        done = stage.run(["perl", "-e", "unlink($ENV{LD_PRELOAD}) == 1 or die;"
+                          "my @a = map { 'x' x $_ } 1 .. 2000; exit 3"])
+        expect_equal((done.status, done.err), (3, b""), "status and errors")
+        expect_equal(len(stage.said("begun")), begun, "helpers")
+        expect("belongs to another user" in stage.log(),
+               f"the log says {stage.log()!r}")
+
+
+@case
 def helper_in_libexec_is_found():
     with Stage() as stage:
         place = stage.path / "libexec" / "pprofc"
