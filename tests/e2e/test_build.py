@@ -208,6 +208,7 @@ def install_puts_everything_under_destdir():
                  if f.is_file()}
         wanted = {
             "usr/local/lib/libpprofc.so", "usr/local/bin/pprofc",
+            "usr/local/libexec/pprofc/pprofc-symbolize",
             "usr/local/include/pprofc.h",
             "usr/local/lib/pkgconfig/pprofc.pc",
             "usr/local/share/man/man1/pprofc.1",
