@@ -2,6 +2,8 @@
 """Lock profiles of real programs: the output is the program's own, and one
 known finding each is there."""
 
+import subprocess
+
 import lib
 from lib import case, expect, expect_equal
 
@@ -58,6 +60,41 @@ def python_threads():
     expect(got >= 20, f"the GIL is charged {got} %: {mutex.cum('delay')}")
     waits = {s.labels["wait"] for s in block.samples}
     expect("sem" in waits, f"waits are {waits}: locks of Python are semaphores")
+
+
+@case
+def redis_with_io_threads():
+    """The main thread holds back its I/O threads by their mutexes."""
+    server = lib.command("redis-server", "redis-server")
+    with lib.Directory() as d:
+        socket = d / "s"
+        process = lib.start(
+            [server, "--port", "0", "--unixsocket", socket, "--io-threads",
+             "3", "--save", "", "--logfile", d / "log"], d, env=KINDS)
+        try:
+            lib.wait_for(socket.exists, "socket of redis-server")
+            for argv, wanted in (
+                    (["redis-cli", "-s", socket, "set", "k", "v"], b"OK\n"),
+                    (["redis-benchmark", "-s", socket, "-n", "3000", "-c",
+                      "20", "-P", "16", "-t", "set", "-q"], None),
+                    (["redis-cli", "-s", socket, "get", "k"], b"v\n"),
+                    (["redis-cli", "-s", socket, "shutdown"], b"")):
+                done = subprocess.run(
+                    argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE, timeout=60, check=False)
+                expect(done.returncode == 0 and wanted in (None, done.stdout),
+                       f"{argv[0]}: {done}")
+            expect_equal(process.wait(30), 0, "status of redis-server")
+        finally:
+            lib.end(process)
+        mutex = lib.Profile(lib.profiles(d, "mutex")[0])
+    got = share(mutex, "handleClientsWithPendingWritesUsingThreads") + \
+        share(mutex, "handleClientsWithPendingReadsUsingThreads")
+    expect(got >= 80, f"the hand-over to I/O threads is charged {got} %: "
+                      f"{mutex.cum('delay')}")
+    names = {s.labels["lock"] for s in mutex.samples}
+    expect(any(n.startswith("io_threads_mutex") for n in names),
+           f"locks are {names}")
 
 
 @case
