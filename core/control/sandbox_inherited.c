@@ -51,7 +51,8 @@ static void child(void *unused)
 /*
  * The child shares our memory, and we wait: a copy would take twice as long. No
  * core is dumped of it, wherever cores go: older kernels would end us, too, as
- * one who has the memory.
+ * one who has the memory. A debugger that follows children does not get to see
+ * it.
  */
 static long run_child(void)
 {
@@ -61,8 +62,8 @@ static long run_child(void)
 
 	if (dumps)
 		(void)sys_call2(SYS_prctl, PR_SET_DUMPABLE, 0);
-	pid = arch_clone_thread(CLONE_VM | CLONE_VFORK, stack + STACK, NULL,
-		NULL, NULL, child, NULL);
+	pid = arch_clone_thread(CLONE_VM | CLONE_VFORK | CLONE_UNTRACED,
+		stack + STACK, NULL, NULL, NULL, child, NULL);
 	if (dumps)
 		(void)sys_call2(SYS_prctl, PR_SET_DUMPABLE, 1);
 	return pid;

@@ -139,12 +139,19 @@ static void read_one(struct work *w, const struct finding *f)
 		w->failed++;
 }
 
+/* What stays may be read by several. */
 static void visit(const struct finding *f, void *arg)
 {
 	struct work *w = arg;
+	int claim = -1;
 
-	if (is_to_be_read(w, f))
-		read_one(w, f);
+	if (!is_to_be_read(w, f))
+		return;
+	if (goes_afterwards(w->options, f) && !finding_claim(f, &claim))
+		return;
+	read_one(w, f);
+	if (claim >= 0)
+		(void)close(claim);
 }
 
 /* --- all of them ---------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +65,23 @@ void finding_why(int error, uint32_t version, char ret_text[FIND_WHY_MAX])
 		text = strerror(-error);
 	}
 	(void)snprintf(ret_text, FIND_WHY_MAX, "%s", text);
+}
+
+/* Where files cannot be locked nobody is kept out. */
+bool finding_claim(const struct finding *f, int *ret_fd)
+{
+	struct stat st;
+	int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	bool mine = fd >= 0 &&
+		    (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK);
+
+	if (mine)
+		mine = fstat(fd, &st) == 0 && st.st_nlink &&
+		       st.st_dev == f->dev && st.st_ino == f->ino;
+	if (!mine && fd >= 0)
+		(void)close(fd);
+	*ret_fd = mine ? fd : -1;
+	return mine;
 }
 
 bool finding_remove(const struct finding *f)

@@ -45,6 +45,11 @@ void finding_why(int error, uint32_t version, char ret_text[FIND_WHY_MAX]);
 /* A session that was never finished, by a process that is gone. */
 bool finding_is_abandoned(const struct finding *f);
 
+/* Nobody else who recovers reads it meanwhile: two would write its profiles
+ * twice. *ret_fd >= 0 is to be closed after its removal. False: somebody is at
+ * work on it, or was. */
+bool finding_claim(const struct finding *f, int *ret_fd);
+
 /* Remove the file, if it is that file still. False after saying why not. */
 bool finding_remove(const struct finding *f);
 

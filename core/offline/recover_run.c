@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "recover.h"
@@ -51,13 +52,17 @@ static void visit(const struct finding *f, void *arg)
 	};
 	struct recovered done;
 	struct session *copy;
+	int claim;
 
-	if (!is_of_run(w, f) || session_open(f->path, &copy) != 0)
+	if (!is_of_run(w, f) || !finding_claim(f, &claim))
 		return;
-	done = recover_write(copy, &how, w->log);
-	session_close(copy);
-	if (!done.failed)
-		(void)finding_remove(f);
+	if (session_open(f->path, &copy) == 0) {
+		done = recover_write(copy, &how, w->log);
+		session_close(copy);
+		if (!done.failed)
+			(void)finding_remove(f);
+	}
+	(void)close(claim);
 }
 
 static void ignore_bad(const char *sentence, void *arg)

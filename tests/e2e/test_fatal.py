@@ -164,6 +164,25 @@ def siginfo_is_as_without_us():
         expect_equal(traced(command, True), traced(command, False), how)
 
 
+def processes_seen(command, preload):
+    """How many processes and threads strace -f gets to see."""
+    strace = lib.command("strace", "strace")
+    with lib.Directory() as d:
+        env = ["-E", f"LD_PRELOAD={lib.LIBRARY}", "-E",
+               f"PPROFC_OUTPUT={d}/profiles/"] if preload else []
+        lib.run([strace, "-f", "-q", "-o", d / "trace", *env, *command], d,
+                preload=False)
+        lines = (d / "trace").read_text().splitlines()
+        return len({line.split()[0] for line in lines})
+
+
+@case
+def child_that_tries_an_inherited_filter_is_not_seen():
+    command = [lib.BUILD / "hostile" / "confiner", "logged"]
+    expect_equal(processes_seen(command, True),
+                 processes_seen(command, False), "processes")
+
+
 def core(command, preload):
     """Where the program is in its core: frames and registers."""
     gdb = lib.command("gdb", "gdb")

@@ -2,6 +2,7 @@
 """Processes that were killed, and what `pprofc recover` makes of the sessions
 they leave: the same profiles that a clean end would have written."""
 
+import fcntl
 import os
 import pathlib
 import random
@@ -92,6 +93,26 @@ def living_process_is_left_alone():
             process.stdin.close()
             expect_equal(process.wait(20), 0, "status")
             place.profile("heap", process.pid)
+        finally:
+            finish(process)
+
+
+@case
+def one_at_a_time_reads_a_session():
+    """Two would write its profiles twice."""
+    with Place() as place:
+        process = host(place)
+        try:
+            kill(process)
+            (session,) = place.session_files()
+            with open(place.sessions / session, "rb") as other:
+                fcntl.flock(other, fcntl.LOCK_EX)
+                recover(place.sessions)
+                expect_equal(lib.profiles(place.path), [], "profiles of one "
+                             "that is being read by somebody else")
+            recover(place.sessions)
+            expect_equal(len(lib.profiles(place.path)), 2, "profiles")
+            expect_equal(place.session_files(), [], "sessions")
         finally:
             finish(process)
 

@@ -175,7 +175,7 @@ def lines_of_rust_are_those_of_other_tools():
 def lines_of_fortran_have_the_names_of_the_source():
     with Directory() as tmp:
         program = compiled(tmp, ("gfortran", "gfortran"), "lines_fortran.f90",
-                           "-g", "-O1")
+                           "-g", "-O1", f"-J{tmp}")
         _, after = with_lines(program, tmp)
         profile = Profile(after)
         share = hot_share(profile, "lines_fortran.f90")
