@@ -64,9 +64,11 @@ static bool is_dormant(const struct settings *s)
 
 static PP_NORMAL int reserve_timer_signal(struct settings *s)
 {
+	const uint32_t users =
+		PROFILE_BIT(PROFILE_CPU) | PROFILE_BIT(PROFILE_GOROUTINE);
 	int sig = 0;
 
-	if (!(s->profiles & PROFILE_BIT(PROFILE_CPU)))
+	if (!(s->profiles & users))
 		return 0;
 	sig = signal_hooks_reserve();
 	if (!sig) {

@@ -30,6 +30,7 @@ const char *const profile_kind_names[PROFILE_KINDS] = {
 	[PROFILE_HEAP_PEAK] = "heap_peak",
 	[PROFILE_MUTEX] = "mutex",
 	[PROFILE_BLOCK] = "block",
+	[PROFILE_GOROUTINE] = "goroutine",
 };
 
 static const struct settings *places;

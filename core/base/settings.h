@@ -17,6 +17,7 @@ enum profile_kind {
 	PROFILE_HEAP_PEAK,
 	PROFILE_MUTEX,
 	PROFILE_BLOCK,
+	PROFILE_GOROUTINE, /* all threads at one moment */
 	PROFILE_KINDS,
 };
 
@@ -27,7 +28,9 @@ enum profile_kind {
 #define PROFILE_WAIT_FAMILY \
 	(PROFILE_BIT(PROFILE_MUTEX) | PROFILE_BIT(PROFILE_BLOCK))
 /* What the dump signal asks for. */
-#define PROFILE_DUMPED (PROFILE_HEAP_FAMILY | PROFILE_WAIT_FAMILY)
+#define PROFILE_DUMPED                               \
+	(PROFILE_HEAP_FAMILY | PROFILE_WAIT_FAMILY | \
+		PROFILE_BIT(PROFILE_GOROUTINE))
 
 /* What a thread waits for: the label `wait` of the block profile. */
 enum wait_class {

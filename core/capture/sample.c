@@ -195,6 +195,32 @@ void sample_cpu(const ucontext_t *uc, unsigned overrun, bool foreign)
 	t->in_handler--;
 }
 
+static uint32_t stack_here(
+	struct session *s, struct thread_state *t, const ucontext_t *uc)
+{
+	struct capture c = begin(s, t);
+	struct arch_regs regs;
+
+	arch_regs_from_ucontext(&regs, uc);
+	return walk(&c, &regs, true, 1, NULL) ? intern(&c) : 0;
+}
+
+uint32_t sample_stack_here(const ucontext_t *uc, bool foreign)
+{
+	struct thread_state spare;
+	struct thread_state *t = pp_unlikely(foreign) ? spare_state(&spare)
+						      : thread_state_get();
+	struct session *s = t ? process_session_peek() : NULL;
+	uint32_t stack;
+
+	if (!s)
+		return 0;
+	t->in_handler++;
+	stack = stack_here(s, t, uc);
+	t->in_handler--;
+	return stack;
+}
+
 void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
 	uint64_t periods, const struct sample_thread *of)
 {

@@ -21,6 +21,10 @@
  * foreign thread has no variables of a thread that are ours. */
 void sample_cpu(const ucontext_t *uc, unsigned overrun, bool foreign) PP_ANY;
 
+/* The stack of what the signal interrupted: an id of stacks.h, or 0. As
+ * sample_cpu(), but nothing is recorded. */
+uint32_t sample_stack_here(const ucontext_t *uc, bool foreign) PP_ANY;
+
 /* Another thread, on whose account something is charged. */
 struct sample_thread {
 	uint32_t tid;

@@ -18,6 +18,7 @@
 #include "self_time.h"
 #include "sys.h"
 #include "thread_state.h"
+#include "threads.h"
 #include "unwind.h"
 #include "waits.h"
 
@@ -37,6 +38,8 @@ bool waits_wanted(enum wait_class class)
 
 	/* A wait for a condition releases a mutex. */
 	if (class <= WAIT_COND && (kinds & PROFILE_BIT(PROFILE_MUTEX)))
+		return true;
+	if (class < WAIT_SLEEP && (kinds & PROFILE_BIT(PROFILE_GOROUTINE)))
 		return true;
 	return (kinds & PROFILE_BIT(PROFILE_BLOCK)) &&
 	       (process.settings.block_waits & WAIT_BIT(class));
@@ -198,18 +201,30 @@ static void enter_table(
 	}
 }
 
+/* For whoever asks what the threads are doing: thread_stacks.h. */
+static void note(struct wait *w, struct thread_state *t, const void *lock)
+{
+	struct session *s = process_session_peek();
+
+	if (!s && process_records(PROFILE_GOROUTINE))
+		s = session_for();
+	if (s)
+		threads_wait_begin(s, thread_slot_of(s, t), w->class,
+			(uintptr_t)lock, w->began);
+}
+
 void wait_begin_at(struct wait *w, enum wait_class class, const void *lock,
 	const struct arch_regs *regs)
 {
 	struct thread_state *t = thread_state_get();
 	bool block = records_block(class);
+	bool mutex = lock && process_records(PROFILE_MUTEX);
 	uint32_t was;
 
 	w->began = 0;
 	if (!t || t->in_hook || t->in_handler)
 		return;
-	lock = process_records(PROFILE_MUTEX) ? lock : NULL;
-	if (!lock && !block)
+	if (!mutex && !block && !process_records(PROFILE_GOROUTINE))
 		return;
 	was = thread_enter_hook(t);
 	*w = (struct wait){ .began = sys_clock_ns(CLOCK_MONOTONIC),
@@ -217,10 +232,11 @@ void wait_begin_at(struct wait *w, enum wait_class class, const void *lock,
 		.class = (uint8_t) class,
 		.late = block && !gives_right(class),
 		.frame = (const void *)regs->r[ARCH_REG_SP] };
-	if (lock)
+	if (mutex)
 		enter_table(w, t, lock);
 	if (block && !w->late)
 		take_stack(w, t, w->began, regs);
+	note(w, t, lock);
 	t->in_hook = was;
 }
 
@@ -288,6 +304,8 @@ void wait_end_at(struct wait *w, bool got, const struct arch_regs *regs)
 		return;
 	was = thread_enter_hook(t);
 	now = sys_clock_ns(CLOCK_MONOTONIC);
+	if (s)
+		threads_wait_end(s, t->slot);
 	if (w->listed)
 		leave_table(w, t, s, now, got);
 	if (w->row && s)

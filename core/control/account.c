@@ -94,6 +94,20 @@ static void delete_timer(int id)
 		(void)sys_call1(SYS_timer_delete, id);
 }
 
+int account_alarm(uint32_t tid, uint64_t value)
+{
+	int id = create_timer(tid, value);
+
+	if (id >= 0)
+		set_timer(id, 0, 1, 0);
+	return id;
+}
+
+void account_alarm_off(int id)
+{
+	delete_timer(id);
+}
+
 /* --- one thread's account ------------------------------------------------- */
 
 /* Give t a timer for its next expiry. Those before now are not fired one by

@@ -47,6 +47,11 @@ void account_book(struct counted_thread *t, uint64_t periods) PP_ANY;
 /* No timer for t until further notice. */
 void account_pause(struct counted_thread *t, bool pause) PP_ANY;
 
+/* A timer for the thread that has expired already: its signal comes as soon as
+ * the thread is found running, with this value. Its id, or -errno. */
+int account_alarm(uint32_t tid, uint64_t value) PP_ANY;
+void account_alarm_off(int id) PP_ANY;
+
 /* Uniform below n, which is not 0. */
 uint64_t account_random_below(uint64_t n) PP_ANY;
 

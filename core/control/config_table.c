@@ -42,11 +42,14 @@ const struct config_variable config_table[] = {
 	{ .name = "PPROFC_PROFILES",
 		.value = "LIST",
 		.fallback = "cpu,heap",
-		.accepted = "cpu, heap, allocs, heap_peak, mutex, block "
-			    "separated by commas, or none",
+		.accepted = "cpu, heap, allocs, heap_peak, mutex, block, "
+			    "goroutine (or threads) separated by commas, or "
+			    "none",
 		.parse = value_profiles,
 		FIELD(profiles),
-		.help = "The profiles to write. none: stay dormant." },
+		.help = "The profiles to write. goroutine: what all threads "
+			"are doing when the signal comes or the interval ends. "
+			"none: stay dormant." },
 	{ .name = "PPROFC_CPU_HZ",
 		.value = "HZ",
 		.fallback = "100",

@@ -3,6 +3,7 @@
  */
 #include "pp.h"
 
+#include "all_threads.h"
 #include "helper.h"
 #include "lock.h"
 #include "log.h"
@@ -42,6 +43,11 @@ static void write_kind(
 	char *path = set->occasion == REPORT_EXIT ? exit_paths[kind]
 						  : other_path;
 
+	/* At the end there is but one thread that does anything. */
+	if (kind == PROFILE_GOROUTINE && set->occasion == REPORT_EXIT)
+		return;
+	if (kind == PROFILE_GOROUTINE)
+		request.threads = all_threads_take(s);
 	/* Failures are logged there, and there is no one else to tell. */
 	if (report_write(s, &request, path, sizeof(other_path)) == 0)
 		symbolizer_add(path);
@@ -92,6 +98,13 @@ static void write_apart(struct set *set)
 		own_stack_run(write_set, set);
 }
 
+/* A program that has done nothing yet can be hung all the same. */
+static struct session *session_for(uint32_t kinds)
+{
+	return kinds & PROFILE_BIT(PROFILE_GOROUTINE) ? process_session()
+						      : process_session_peek();
+}
+
 void reports_write(uint32_t kinds, enum report_occasion occasion,
 	const struct live_copy *live)
 {
@@ -100,10 +113,10 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 
 	if (occasion == REPORT_SIGNAL &&
 		(!set.kinds || (process.settings.heap_foreign &&
-				       !(set.kinds & PROFILE_WAIT_FAMILY))))
+				       !(set.kinds & ~PROFILE_HEAP_FAMILY))))
 		log_line("no heap profile is being made");
 	timers_look();
-	if (!set.kinds || !process_session_peek())
+	if (!set.kinds || !session_for(set.kinds))
 		return;
 	sys_block_signals(&old);
 	if (lock_take_for(&lock, REPORTS_PATIENCE_NS)) {
@@ -136,5 +149,6 @@ void reports_reset(void)
 		said[i] = 0;
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)
 		exit_paths[kind][0] = '\0';
+	all_threads_reset();
 	symbolizer_reset();
 }

@@ -7,6 +7,7 @@
 #include "pp.h"
 
 #include "account.h"
+#include "all_threads.h"
 #include "glibc_thread.h"
 #include "own_stack.h"
 #include "process.h"
@@ -78,14 +79,19 @@ static void expired(siginfo_t *info, const ucontext_t *uc)
 
 void timers_handler(int sig, siginfo_t *info, void *context)
 {
+	uint64_t value = (uintptr_t)info->si_value.sival_ptr;
+
 	(void)sig;
 	/* Anything else than our timers has no meaning to anybody. */
-	if (info->si_code != SI_TIMER || !process_records(PROFILE_CPU) ||
-		process_generation() == 0)
+	if (info->si_code != SI_TIMER || process_generation() == 0)
 		return;
 	atomic_fetch_add(&process.handlers, 1);
 	/* Nothing is lost behind a closed gate, for the same reason. */
-	if (!atomic_load(&process.gate_closed))
+	if (atomic_load(&process.gate_closed))
+		;
+	else if (all_threads_asked(value))
+		all_threads_here(value, context, !glibc_thread_here());
+	else if (process_records(PROFILE_CPU))
 		expired(info, context);
 	atomic_fetch_sub(&process.handlers, 1);
 }

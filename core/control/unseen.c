@@ -60,7 +60,7 @@ void unseen_forget_helpers(void)
 		atomic_store(&helpers[i], 0);
 }
 
-static bool is_helper(uint32_t tid)
+bool unseen_is_helper(uint32_t tid)
 {
 	for (unsigned i = 0; i < MOST_HELPERS; i++) {
 		if (atomic_load(&helpers[i]) == tid)
@@ -76,7 +76,7 @@ static void found(uint32_t tid, bool from_now)
 	struct counted_thread *t = registry_find(tid);
 	uint64_t now;
 
-	if (!t && !is_helper(tid))
+	if (!t && !unseen_is_helper(tid))
 		t = registry_add(tid);
 	if (!t || t->first_ns)
 		return;

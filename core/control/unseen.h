@@ -32,6 +32,7 @@ void unseen_charge(uint64_t process_ns) PP_ANY;
  * just before its end. */
 void unseen_helper_begin(void) PP_ANY;
 void unseen_helper_end(void) PP_ANY;
+bool unseen_is_helper(uint32_t tid) PP_ANY;
 /* A forked child has none. */
 void unseen_forget_helpers(void) PP_ANY;
 

@@ -4,6 +4,7 @@
 #include "pp.h"
 
 #include "comments.h"
+#include "thread_stacks.h"
 #include "modules.h"
 #include "symbols.h"
 
@@ -67,6 +68,17 @@ static void add_incomplete(struct comments *c, const struct snapshot *snap,
 			       session_stat_names[STAT_LOST_HEAP_LIVE]));
 }
 
+static void add_threads(
+	struct comments *c, const struct thread_stacks *all, struct strings *t)
+{
+	if (!all)
+		return;
+	add(c, strings_add_format(t, "threads: %u, without a stack: %u",
+		       all->count, all->unknown));
+	add(c, strings_add_format(t, "taken in: %llu us",
+		       (unsigned long long)(all->took_ns / 1000)));
+}
+
 static void add_rate(struct comments *c, const struct settings *set,
 	enum profile_kind kind, struct strings *t)
 {
@@ -81,6 +93,8 @@ static void add_rate(struct comments *c, const struct settings *set,
 	case PROFILE_BLOCK:
 		add(c, strings_add_format(
 			       t, "PPROFC_BLOCK_RATE=%u", set->block_rate));
+		return;
+	case PROFILE_GOROUTINE:
 		return;
 	default:
 		add(c, strings_add_format(t, "PPROFC_HEAP_RATE=%llu",
@@ -163,6 +177,7 @@ void comments_make(struct comments *c, const struct snapshot *snap,
 	add_incomplete(c, snap, kind, l->strings);
 	add_notes(c, snap->notes, l->strings);
 	add_settings(c, &snap->session->settings, kind, l->strings);
+	add_threads(c, snap->threads, l->strings);
 	add_stats(c, snap, kind, l->strings);
 	add_memory(c, snap->session, l->strings);
 	add_changed(c, l);

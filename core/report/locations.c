@@ -23,6 +23,7 @@ static const char *const synthetic_names[FRAME_SYNTHETICS] = {
 	[FRAME_OVERFLOW] = "[overflow]",
 	[FRAME_THREAD_END] = "[thread end]",
 	[FRAME_UNSEEN] = "[thread unseen]",
+	[FRAME_NO_STACK] = "[stack not known]",
 };
 
 static unsigned module_of(const struct location *at)

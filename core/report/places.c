@@ -17,10 +17,12 @@ static uint64_t key_of(const struct label *label)
 
 /* The places of one set; with `to` NULL only their number. */
 static unsigned add_places(
-	const struct session *s, uint32_t set, struct symbol *to)
+	const struct snapshot *snap, uint32_t row, struct symbol *to)
 {
+	const struct snapshot_row *r = &snap->rows[row];
 	unsigned n, places = 0;
-	const struct label *list = labels_get(s, set, &n);
+	const struct label *list =
+		snapshot_labels_of(snap, r->key, r->more, &n);
 
 	for (unsigned i = 0; i < n; i++) {
 		if (list[i].kind != LABEL_PLACE)
@@ -85,15 +87,14 @@ int places_init(struct places *p, const struct snapshot *snap,
 
 	*p = (struct places){ .session = snap->session, .strings = strings };
 	for (uint32_t i = 0; i < snap->count; i++)
-		n += add_places(p->session, snap->rows[i].key->labels, NULL);
+		n += add_places(snap, i, NULL);
 	if (n == 0)
 		return 0;
 	p->list = arena_alloc(arena, n * sizeof(*p->list));
 	if (!p->list || symbols_init(&y, p->session, arena, own_process) != 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < snap->count; i++)
-		p->count += add_places(p->session, snap->rows[i].key->labels,
-			p->list + p->count);
+		p->count += add_places(snap, i, p->list + p->count);
 	p->count = unique(p->list, p->count);
 	y.variables = true;
 	find_names(p, &y);

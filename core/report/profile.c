@@ -13,6 +13,7 @@
 
 #include "comments.h"
 #include "encode.h"
+#include "kinds.h"
 #include "locations.h"
 #include "places.h"
 #include "profile.h"
@@ -25,6 +26,7 @@
 
 struct sample {
 	const struct row_key *key; /* of its first row */
+	const struct snapshot_labels *more;
 	uint32_t thread;	   /* string */
 	uint32_t hash;
 	int64_t values[SNAPSHOT_COLUMNS];
@@ -154,7 +156,7 @@ static uint32_t hash_sample(
 static bool same_labels(const struct sample *a, const struct sample *b)
 {
 	return a->thread == b->thread && a->key->tid == b->key->tid &&
-	       a->key->labels == b->key->labels &&
+	       a->key->labels == b->key->labels && a->more == b->more &&
 	       a->key->size_class == b->key->size_class;
 }
 
@@ -207,6 +209,7 @@ static int merge(struct profile *p)
 	for (uint32_t i = 0; i < p->snap->count; i++) {
 		const struct snapshot_row *row = &p->snap->rows[i];
 		struct sample s = { .key = row->key,
+			.more = row->more,
 			.thread = thread_string(p, row->key) };
 		unsigned n = strip(p, row->key, p->frames[0]);
 		struct sample *sum;
@@ -223,65 +226,27 @@ static int merge(struct profile *p)
 
 /* --- writing ------------------------------------------------------------- */
 
-static const char *const heap_columns[] = { "alloc_objects", "count",
-	"alloc_space", "bytes", "inuse_objects", "count", "inuse_space",
-	"bytes" };
-static const char *const cpu_columns[] = { "samples", "count", "cpu",
-	"nanoseconds" };
-
-static const char *const wait_columns[] = { "contentions", "count", "delay",
-	"nanoseconds" };
-
 static struct encode_value_type value_type(
-	struct profile *p, const char *const *names)
+	struct profile *p, const struct kind_column *c)
 {
-	return (struct encode_value_type){ strings_add_z(&p->strings, names[0]),
-		strings_add_z(&p->strings, names[1]) };
-}
-
-static void set_columns(struct profile *p, struct encode_value_type *columns)
-{
-	enum profile_kind kind = p->request->kind;
-	const char *const *names = heap_columns;
-
-	if (kind == PROFILE_CPU)
-		names = cpu_columns;
-	else if (kind == PROFILE_HEAP_PEAK)
-		names = heap_columns + 4;
-	else if (PROFILE_BIT(kind) & PROFILE_WAIT_FAMILY)
-		names = wait_columns;
-
-	for (unsigned i = 0; i < snapshot_columns(kind); i++)
-		columns[i] = value_type(p, names + 2 * i);
-}
-
-static void set_period(struct profile *p, struct encode_header *h)
-{
-	static const char *const space[] = { "space", "bytes" };
-	const struct settings *set = &p->snap->session->settings;
-
-	if (p->request->kind == PROFILE_CPU) {
-		h->period_type = value_type(p, cpu_columns + 2);
-		h->period = 1000000000 / (int64_t)PP_MAX(set->cpu_hz, 1u);
-	} else if (is_heap(p)) {
-		h->period_type = value_type(p, space);
-		h->period = (int64_t)set->heap_rate;
-	} else {
-		h->period_type = value_type(p, wait_columns);
-		h->period = 1;
-	}
+	return (struct encode_value_type){ strings_add_z(&p->strings, c->type),
+		strings_add_z(&p->strings, c->unit) };
 }
 
 static int write_header(struct profile *p)
 {
+	const struct kind *kind = kind_of(p->request->kind);
 	struct encode_value_type columns[SNAPSHOT_COLUMNS];
 	struct encode_header h = { .columns = columns };
 	struct comments comments;
 
 	comments_make(&comments, p->snap, p->request->kind, &p->locations);
-	set_columns(p, columns);
-	h.column_count = snapshot_columns(p->request->kind);
-	set_period(p, &h);
+	for (unsigned i = 0; i < kind->column_count; i++)
+		columns[i] = value_type(p, &kind->columns[i]);
+	h.column_count = kind->column_count;
+	h.period_type = value_type(p, &kind->period);
+	h.period = kind_period(
+		p->request->kind, &p->snap->session->settings);
 	h.time_ns = (int64_t)p->snap->wall_ns;
 	h.duration_ns = (int64_t)p->snap->duration_ns;
 	if (p->request->kind == PROFILE_ALLOCS)
@@ -293,10 +258,11 @@ static int write_header(struct profile *p)
 
 /* The labels of a set, and their number. */
 static unsigned set_more_labels(
-	struct profile *p, uint32_t set, struct encode_label *to)
+	struct profile *p, const struct sample *s, struct encode_label *to)
 {
 	unsigned n;
-	const struct label *list = labels_get(p->snap->session, set, &n);
+	const struct label *list =
+		snapshot_labels_of(p->snap, s->key, s->more, &n);
 
 	for (unsigned i = 0; i < n; i++)
 		to[i] = places_label(&p->places, &list[i]);
@@ -319,7 +285,7 @@ static unsigned set_labels(
 			.num = size_class_limit(s->key->size_class),
 			.key = strings_add_z(&p->strings, "bytes")
 		};
-	return n + set_more_labels(p, s->key->labels, labels + n);
+	return n + set_more_labels(p, s, labels + n);
 }
 
 static int write_sample(struct profile *p, const struct sample *s)
@@ -338,7 +304,7 @@ static int write_sample(struct profile *p, const struct sample *s)
 			.locations = p->ids,
 			.location_count = n,
 			.values = s->values,
-			.value_count = snapshot_columns(p->request->kind),
+			.value_count = kind_of(p->request->kind)->column_count,
 			.labels = labels,
 			.label_count = set_labels(p, s, labels),
 		});

@@ -26,11 +26,13 @@ enum report_occasion {
 /* In-use values copied earlier (at our ELF destructor, before the host's
  * static objects are torn down); see report_copy_live(). */
 struct live_copy;
+struct thread_stacks; /* core/capture */
 
 struct report_request {
 	enum profile_kind kind;
 	enum report_occasion occasion;
 	const struct live_copy *live; /* NULL = take it from the live table */
+	const struct thread_stacks *threads; /* of the goroutine profile */
 	bool own_process; /* perf maps and /proc of this pid may be used */
 	const char *const *notes; /* more comments, NULL at the end; NULL */
 	uint64_t *ret_samples;	  /* how many the profile has; NULL */

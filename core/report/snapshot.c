@@ -13,19 +13,16 @@
 
 #include <errno.h>
 
+#include "kinds.h"
 #include "live.h"
 #include "ring.h"
 #include "snapshot.h"
 #include "sys.h"
+#include "thread_rows.h"
 
 #define BATON_WAIT_NS 2000000000u /* its holders need microseconds */
 #define SETTLE_YIELDS 50u	  /* for claims being written: first yield, */
 #define SETTLE_SLEEPS 20u	  /* then sleep a millisecond each */
-
-unsigned snapshot_columns(enum profile_kind kind)
-{
-	return kind == PROFILE_HEAP || kind == PROFILE_ALLOCS ? 4 : 2;
-}
 
 static uint32_t row_count(const struct session *s)
 {
@@ -174,25 +171,11 @@ static uint64_t samples_of(const struct row *row, const int64_t *values)
 	}
 }
 
-static enum row_kind rows_of(enum profile_kind kind)
-{
-	switch (kind) {
-	case PROFILE_CPU:
-		return ROW_CPU;
-	case PROFILE_MUTEX:
-		return ROW_MUTEX;
-	case PROFILE_BLOCK:
-		return ROW_BLOCK;
-	default:
-		return ROW_HEAP;
-	}
-}
-
 static void copy_rows(struct session *s, const struct report_request *request,
 	const struct live_copy *live, uint32_t count, struct snapshot *snap)
 {
 	bool window = request->occasion == REPORT_WINDOW;
-	enum row_kind kind = rows_of(request->kind);
+	enum row_kind kind = kind_of(request->kind)->rows;
 
 	for (uint32_t id = 1; id < count; id++) {
 		struct row *row = rows_get(s, id);
@@ -237,6 +220,45 @@ static void set_times(const struct session *s,
 	snap->duration_ns = now > start ? now - start : 0;
 }
 
+const struct label *snapshot_labels_of(const struct snapshot *snap,
+	const struct row_key *key, const struct snapshot_labels *more,
+	unsigned *ret_n)
+{
+	if (!more)
+		return labels_get(snap->session, key->labels, ret_n);
+	*ret_n = more->count;
+	return more->list;
+}
+
+static bool needs_live(const struct report_request *request)
+{
+	return request->kind == PROFILE_HEAP || request->kind == PROFILE_ALLOCS;
+}
+
+static void copy_stats(const struct session *s, struct snapshot *snap)
+{
+	for (unsigned i = 0; i < STAT_COUNT; i++)
+		snap->stats[i] = session_stat(s, (enum stat_id)i);
+	if ((int64_t)snap->stats[STAT_SELF_NS] < 0) /* a sum of differences */
+		snap->stats[STAT_SELF_NS] = 0;
+}
+
+/* All threads at one moment are not in rows: nothing is waited for. */
+static int take_threads(struct session *s,
+	const struct report_request *request, struct arena *arena,
+	struct snapshot *ret)
+{
+	struct snapshot snap = { .session = s, .notes = request->notes };
+	int err = thread_rows(s, request->threads, arena, &snap);
+
+	if (err)
+		return err;
+	set_times(s, request, &snap);
+	copy_stats(s, &snap);
+	*ret = snap;
+	return 0;
+}
+
 int snapshot_take(struct session *s, const struct report_request *request,
 	struct arena *arena, struct snapshot *ret)
 {
@@ -245,9 +267,11 @@ int snapshot_take(struct session *s, const struct report_request *request,
 	uint32_t count;
 	bool baton;
 
-	if (!live && snapshot_columns(request->kind) == 4)
+	if (request->kind == PROFILE_GOROUTINE)
+		return take_threads(s, request, arena, ret);
+	if (!live && needs_live(request))
 		live = sum_live(s, arena);
-	if (!live && snapshot_columns(request->kind) == 4)
+	if (!live && needs_live(request))
 		return -ENOMEM;
 	count = row_count(s) + 1;
 	snap.rows = arena_alloc(arena, count * sizeof(*snap.rows));
@@ -264,10 +288,7 @@ int snapshot_take(struct session *s, const struct report_request *request,
 	if (baton)
 		baton_release(s);
 	set_times(s, request, &snap);
-	for (unsigned i = 0; i < STAT_COUNT; i++)
-		snap.stats[i] = session_stat(s, (enum stat_id)i);
-	if ((int64_t)snap.stats[STAT_SELF_NS] < 0) /* a sum of differences */
-		snap.stats[STAT_SELF_NS] = 0;
+	copy_stats(s, &snap);
 	*ret = snap;
 	return 0;
 }

@@ -13,19 +13,23 @@
 #include "pp.h"
 
 #include "arena.h"
+#include "kinds.h"
+#include "labels.h"
 #include "report.h"
 #include "rows.h"
 #include "session.h"
 
-#define SNAPSHOT_COLUMNS                                               \
-	4u /* at most; by kind:                                        \
-cpu: samples, ns                                                       \
-heap, allocs: alloc objects, alloc bytes, in-use objects, in-use bytes \
-heap_peak: in-use objects, in-use bytes at the peak                    \
-mutex, block: contentions, ns */
+#define SNAPSHOT_COLUMNS KIND_COLUMNS /* kinds.h says which */
+
+/* Labels that are not the session's: of a moment. */
+struct snapshot_labels {
+	const struct label *list;
+	unsigned count;
+};
 
 struct snapshot_row {
 	const struct row_key *key;
+	const struct snapshot_labels *more; /* beside key->labels; NULL */
 	int64_t values[SNAPSHOT_COLUMNS];
 };
 
@@ -35,11 +39,17 @@ struct snapshot {
 	struct snapshot_row *rows; /* those with a value that is not zero */
 	uint32_t count;
 	uint64_t samples; /* taken: CPU expiries, recorded allocations, waits */
+	const struct thread_stacks *threads; /* of the request, if used */
 	uint32_t undrained; /* records that could not be added yet */
 	uint64_t wall_ns;   /* what Profile.time_nanos says */
 	uint64_t duration_ns;
 	uint64_t stats[STAT_COUNT];
 };
+
+/* The labels of a row, and their number. */
+const struct label *snapshot_labels_of(const struct snapshot *snap,
+	const struct row_key *key, const struct snapshot_labels *more,
+	unsigned *ret_n) PP_ANY;
 
 /* In-use sums by row id. */
 struct live_sum {
@@ -51,8 +61,6 @@ struct live_copy {
 	uint32_t unused;
 	struct live_sum sums[];
 };
-
-unsigned snapshot_columns(enum profile_kind kind) PP_ANY;
 
 /* 0, -ENOMEM, or -EBUSY when a toggle window cannot be closed because the
  * baton is not to be had. */

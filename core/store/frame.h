@@ -27,6 +27,7 @@ enum frame_synthetic {
 	FRAME_OVERFLOW,	  /* [overflow]: the memory cap was reached */
 	FRAME_THREAD_END, /* [thread end]: residual CPU time of a thread */
 	FRAME_UNSEEN,	  /* [thread unseen]: CPU time outside our timers */
+	FRAME_NO_STACK,	  /* [stack not known]: of a thread */
 	FRAME_SYNTHETICS,
 };
 

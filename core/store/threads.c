@@ -59,6 +59,7 @@ static void set_free(struct session *s, struct thread_slot *t, uint32_t slot)
 	uint64_t count = atomic_load(&t->owner) & ~UINT64_C(0xffffffff);
 
 	(void)ring_abandon(s, slot);
+	atomic_store(&t->wait_began_ns, 0);
 	atomic_store(&t->owner, count);
 }
 
@@ -120,6 +121,40 @@ void threads_release(struct session *s, uint32_t slot)
 
 	if (t)
 		set_free(s, t, slot);
+}
+
+struct thread_slot *threads_find(const struct session *s, uint32_t tid)
+{
+	uint32_t n = atomic_load(&s->thread_count);
+
+	for (uint32_t i = 1; i <= n; i++) {
+		struct thread_slot *t = threads_get(s, i);
+
+		if (t && threads_tid(atomic_load(&t->owner)) == tid)
+			return t;
+	}
+	return NULL;
+}
+
+void threads_wait_begin(struct session *s, uint32_t slot, unsigned class,
+	uint64_t lock, uint64_t now)
+{
+	struct thread_slot *t = threads_get(s, slot);
+
+	if (!t)
+		return;
+	atomic_store_explicit(&t->wait_class, class, memory_order_relaxed);
+	atomic_store_explicit(&t->wait_lock, lock, memory_order_relaxed);
+	atomic_store_explicit(&t->wait_began_ns, now, memory_order_release);
+}
+
+void threads_wait_end(struct session *s, uint32_t slot)
+{
+	struct thread_slot *t = threads_get(s, slot);
+
+	if (t)
+		atomic_store_explicit(
+			&t->wait_began_ns, 0, memory_order_release);
 }
 
 static uint64_t level_bytes(const struct session *s)

@@ -23,7 +23,12 @@ struct thread_slot {
 	_Atomic uint64_t scratch_off; /* frames of the hook's walk, then of the
 					 handler's; 0 = none yet; kept for the
 					 slot's next owner */
-	char name[16];		      /* last seen */
+	/* What the owner waits for in a hook: written by itself, read while it
+	 * sleeps and after its death. */
+	_Atomic uint64_t wait_began_ns; /* CLOCK_MONOTONIC; 0 = nothing */
+	_Atomic uint64_t wait_lock;	/* address; 0 = no lock */
+	_Atomic uint32_t wait_class;	/* enum wait_class */
+	char name[16];			/* last seen */
 };
 
 static inline uint32_t threads_tid(uint64_t owner)
@@ -37,6 +42,14 @@ uint32_t threads_take(struct session *s, uint32_t tid) PP_ANY;
 void threads_release(struct session *s, uint32_t slot) PP_ANY;
 /* NULL for 0 and for numbers never handed out. */
 struct thread_slot *threads_get(const struct session *s, uint32_t slot) PP_ANY;
+
+/* The slot of a thread that has one; NULL. */
+struct thread_slot *threads_find(const struct session *s, uint32_t tid) PP_ANY;
+
+/* Owning thread only; lock 0 = no lock. */
+void threads_wait_begin(struct session *s, uint32_t slot, unsigned class,
+	uint64_t lock, uint64_t now) PP_ANY;
+void threads_wait_end(struct session *s, uint32_t slot) PP_ANY;
 
 /* Scratch memory for one walk: room for PPROFC_MAX_DEPTH + 2 frames. `level` 0
  * is the hook's, 1 the handler's (which may interrupt the hook). NULL when the
