@@ -57,7 +57,7 @@ HOOKED := malloc calloc realloc reallocarray free memalign aligned_alloc \
 	posix_memalign valloc pvalloc
 extra_preload := $(HOOKED:%=-fno-builtin-%)
 extra_core/control := -DPPROFC_LIBEXECDIR='"$(LIBEXECDIR)"'
-extra_core/offline := -DPPROFC_LIBDIR='"$(LIBDIR)"' $(extra_core/control)
+extra_core/offline = -DPPROFC_LIBDIR='"$(LIBDIR)"' $(extra_core/control) -I$B/gen
 extra_core/symbolize = $(shell $(PKG_CONFIG) --cflags libdw)
 extra_tests/fuzz = $(extra_core/symbolize)
 extra_proto = -I$B/gen $(shell $(PKG_CONFIG) --cflags libprotobuf-c)

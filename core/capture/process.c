@@ -146,6 +146,7 @@ static struct session *create_here(void)
 	}
 	s->start_wall_ns = process.start_wall_ns;
 	s->start_mono_ns = process.start_mono_ns;
+	atomic_store(&s->asking.signal, atomic_load(&process.asking_signal));
 	unwind_invalidate(); /* module instances are the session's */
 	hand_over_early_stats(s);
 	atomic_store_explicit(&process.session, s, memory_order_release);

@@ -32,7 +32,8 @@ struct process {
 	_Atomic uint32_t gate_closed;
 	uint32_t pid;
 	uint32_t unused;
-	uint64_t text_lo, text_hi; /* our own code: frames to strip */
+	_Atomic int32_t asking_signal; /* session_asking.signal */
+	uint64_t text_lo, text_hi;     /* our own code: frames to strip */
 	uint64_t start_wall_ns, start_mono_ns;
 	uint64_t cpu_period_ns; /* 1e9 / cpu_hz */
 	/* Written before `enabled`, then constant. At the end: most of it are

@@ -136,7 +136,9 @@ void thread_wait_of(
 	struct thread_stack *t, const struct thread_slot *slot, uint64_t now)
 {
 	static const struct thread_wait nothing = { .class = WAIT_CLASSES };
-	uint64_t began = slot && t->at.call == SYS_futex ? atomic_load(&slot->wait_began_ns) : 0;
+	uint64_t began = slot && t->at.call == SYS_futex
+				 ? atomic_load(&slot->wait_began_ns)
+				 : 0;
 
 	t->wait = nothing;
 	if (!began)

@@ -131,9 +131,8 @@ static void list(uint32_t tid)
 	the.stacks->list[i] = (struct thread_stack){ .at.tid = tid,
 		.wait.class = WAIT_CLASSES };
 	the.asked[i] = (struct asked){ .alarm = NO_ALARM };
-	atomic_store(
-		&atomic_load(&answers)[i], (uint64_t)atomic_load(&round_now)
-						   << 32);
+	atomic_store(&atomic_load(&answers)[i],
+		(uint64_t)atomic_load(&round_now) << 32);
 	the.stacks->count++;
 }
 
@@ -162,8 +161,8 @@ static bool read_sleeping(struct session *s, struct thread_stack *t)
 	if (!n)
 		return false;
 	t->stack = intern(s, n, end);
-	thread_wait_of(t, threads_find(s, t->at.tid),
-		sys_clock_ns(CLOCK_MONOTONIC));
+	thread_wait_of(
+		t, threads_find(s, t->at.tid), sys_clock_ns(CLOCK_MONOTONIC));
 	return true;
 }
 

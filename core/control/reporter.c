@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "helper.h"
+#include "lifecycle.h"
 #include "lock.h"
 #include "own_stack.h"
 #include "reporter.h"
@@ -19,11 +20,12 @@
 #include "window.h"
 
 static _Atomic uint32_t pending[REPORTER_REQUESTS];
+static _Atomic uint32_t asked; /* mask of kinds, of session_asking */
 static _Atomic uint32_t busy, held;
 
 static bool anything_pending(void)
 {
-	return atomic_load(&pending[REPORTER_DUMP]) ||
+	return atomic_load(&asked) || atomic_load(&pending[REPORTER_DUMP]) ||
 	       atomic_load(&pending[REPORTER_TOGGLE]);
 }
 
@@ -33,7 +35,10 @@ void reporter_serve_pending(void)
 		uint32_t dumps = atomic_exchange(&pending[REPORTER_DUMP], 0);
 		uint32_t toggles = atomic_exchange(
 			&pending[REPORTER_TOGGLE], 0);
+		uint32_t kinds = atomic_exchange(&asked, 0);
 
+		if (kinds)
+			reports_answer(kinds);
 		if (dumps)
 			reports_write(PROFILE_DUMPED, REPORT_SIGNAL, NULL);
 		while (toggles--)
@@ -79,6 +84,14 @@ void reporter_request(enum reporter_request what)
 	start();
 }
 
+void reporter_ask(uint32_t kinds)
+{
+	if (!lifecycle_is_ours())
+		return;
+	atomic_fetch_or(&asked, kinds);
+	start();
+}
+
 void reporter_hold(void)
 {
 	uint64_t end = sys_clock_ns(CLOCK_MONOTONIC) + REPORTS_PATIENCE_NS;
@@ -108,6 +121,7 @@ void reporter_reset(void)
 {
 	for (unsigned i = 0; i < REPORTER_REQUESTS; i++)
 		atomic_store(&pending[i], 0);
+	atomic_store(&asked, 0);
 	atomic_store(&busy, 0);
 	atomic_store(&held, 0);
 }

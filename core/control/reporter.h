@@ -16,6 +16,9 @@ enum reporter_request { REPORTER_DUMP, REPORTER_TOGGLE, REPORTER_REQUESTS };
 /* From a handler with all signals blocked. */
 void reporter_request(enum reporter_request what) PP_ANY;
 
+/* Another process asks for the kinds of this mask: session.h. As above. */
+void reporter_ask(uint32_t kinds) PP_ANY;
+
 /* Keep it from running (change of credentials, the end): waits for one
  * that runs, two seconds at most. Requests are kept for the release. */
 void reporter_hold(void) PP_ANY;

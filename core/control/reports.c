@@ -4,6 +4,7 @@
 #include "pp.h"
 
 #include "all_threads.h"
+#include "fmt.h"
 #include "helper.h"
 #include "lock.h"
 #include "log.h"
@@ -29,7 +30,15 @@ struct set {
 	uint32_t kinds;
 	enum report_occasion occasion;
 	const struct live_copy *live;
+	bool asked, names_only; /* by another process */
 };
+
+static void tell(struct session *s, enum profile_kind kind, const char *path)
+{
+	(void)str_copy(
+		s->asking.paths[kind], sizeof(s->asking.paths[kind]), path);
+	atomic_fetch_add(&s->asking.written[kind], 1);
+}
 
 static void write_kind(
 	struct session *s, const struct set *set, enum profile_kind kind)
@@ -49,7 +58,11 @@ static void write_kind(
 	if (kind == PROFILE_GOROUTINE)
 		request.threads = all_threads_take(s);
 	/* Failures are logged there, and there is no one else to tell. */
-	if (report_write(s, &request, path, sizeof(other_path)) == 0)
+	if (report_write(s, &request, path, sizeof(other_path)) != 0)
+		return;
+	if (set->asked)
+		tell(s, kind, path);
+	if (!set->names_only)
 		symbolizer_add(path);
 }
 
@@ -98,6 +111,21 @@ static void write_apart(struct set *set)
 		own_stack_run(write_set, set);
 }
 
+static bool write_locked(struct set *set)
+{
+	sys_sigset old;
+	bool locked;
+
+	sys_block_signals(&old);
+	locked = lock_take_for(&lock, REPORTS_PATIENCE_NS);
+	if (locked) {
+		write_apart(set);
+		lock_drop(&lock);
+	}
+	sys_restore_signals(&old);
+	return locked;
+}
+
 /* A program that has done nothing yet can be hung all the same. */
 static struct session *session_for(uint32_t kinds)
 {
@@ -108,22 +136,32 @@ static struct session *session_for(uint32_t kinds)
 void reports_write(uint32_t kinds, enum report_occasion occasion,
 	const struct live_copy *live)
 {
-	struct set set = { kinds & process.settings.profiles, occasion, live };
-	sys_sigset old;
+	struct set set = { .kinds = kinds & process.settings.profiles,
+		.occasion = occasion,
+		.live = live };
 
 	if (occasion == REPORT_SIGNAL &&
 		(!set.kinds || (process.settings.heap_foreign &&
 				       !(set.kinds & ~PROFILE_HEAP_FAMILY))))
 		log_line("no heap profile is being made");
 	timers_look();
-	if (!set.kinds || !session_for(set.kinds))
-		return;
-	sys_block_signals(&old);
-	if (lock_take_for(&lock, REPORTS_PATIENCE_NS)) {
-		write_apart(&set);
-		lock_drop(&lock);
-	}
-	sys_restore_signals(&old);
+	if (set.kinds && session_for(set.kinds))
+		(void)write_locked(&set);
+}
+
+void reports_answer(uint32_t asked)
+{
+	uint32_t can = process.settings.profiles |
+		       PROFILE_BIT(PROFILE_GOROUTINE);
+	struct set set = { .kinds = asked & can,
+		.occasion = REPORT_SIGNAL,
+		.asked = true,
+		.names_only = (asked & ASKING_NAMES_ONLY) != 0 };
+	struct session *s = process_session();
+
+	timers_look();
+	if (s && write_locked(&set))
+		atomic_fetch_add(&s->asking.answered, 1);
 }
 
 void reports_before_exec(void)

@@ -16,6 +16,10 @@
 void reports_write(uint32_t kinds, enum report_occasion occasion,
 	const struct live_copy *live) PP_ANY;
 
+/* Write what another process has asked for, and tell it: session.h. The CPU
+ * profile is the one from the start until now. */
+void reports_answer(uint32_t asked) PP_ANY;
+
 /* The next REPORT_EXIT set is for an exec: the process goes on, as itself or as
  * another program. */
 void reports_before_exec(void) PP_ANY;

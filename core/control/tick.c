@@ -12,6 +12,7 @@
 #include "own_stack.h"
 #include "process.h"
 #include "registry.h"
+#include "reporter.h"
 #include "sample.h"
 #include "timers.h"
 #include "unseen.h"
@@ -82,8 +83,12 @@ void timers_handler(int sig, siginfo_t *info, void *context)
 	uint64_t value = (uintptr_t)info->si_value.sival_ptr;
 
 	(void)sig;
-	/* Anything else than our timers has no meaning to anybody. */
-	if (info->si_code != SI_TIMER || process_generation() == 0)
+	if (process_generation() == 0)
+		return;
+	if (info->si_code == SI_QUEUE && value >> 32 == ASKING_MAGIC)
+		reporter_ask((uint32_t)value);
+	/* Anything else has no meaning to anybody. */
+	if (info->si_code != SI_TIMER)
 		return;
 	atomic_fetch_add(&process.handlers, 1);
 	/* Nothing is lost behind a closed gate, for the same reason. */

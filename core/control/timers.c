@@ -38,8 +38,19 @@ static bool lock_or_count(void)
 	return locked;
 }
 
+/* The same signal, sent by another process, asks for profiles. */
+static void note_signal(int sig)
+{
+	struct session *s = process_session_peek();
+
+	atomic_store(&process.asking_signal, sig);
+	if (s)
+		atomic_store(&s->asking.signal, sig);
+}
+
 void timers_init(int sig)
 {
+	note_signal(sig);
 	account_init(sig);
 	glibc_thread_start();
 }
@@ -48,6 +59,7 @@ void timers_move(int sig)
 {
 	sys_sigset old;
 
+	note_signal(sig);
 	sys_block_signals(&old);
 	if (lock_or_count()) {
 		account_move(sig);

@@ -57,6 +57,9 @@ void help_pprofc(FILE *to)
 		"Usage: pprofc run [OPTION]... [--] CMD [ARG]...\n"
 		"       pprofc symbolize [OPTION]... FILE...\n"
 		"       pprofc recover [OPTION]... [FILE|DIR]...\n"
+		"       pprofc threads [OPTION]... PID|FILE\n"
+		"       pprofc dump PID [KIND]...\n"
+		"       pprofc list\n"
 		"       pprofc --help | --version | --variables\n"
 		"\n"
 		"run: run a program and write CPU and heap profiles of it for\n"
@@ -65,6 +68,10 @@ void help_pprofc(FILE *to)
 		" profiles.\n`pprofc symbolize --help` lists the options.\n"
 		"recover: write the profiles of processes that were killed.\n"
 		"`pprofc recover --help` lists the options.\n"
+		"threads: what all threads of a running process do, and who"
+		" waits for whom.\n"
+		"dump: have a running process write its profiles now.\n"
+		"list: profiled processes, running or dead.\n"
 		"\n"
 		"The same without this command:\n"
 		"    LD_PRELOAD=libpprofc.so PPROFC_PROFILES=cpu CMD...\n"
@@ -158,6 +165,44 @@ void help_recover(FILE *to)
 		"Exit status: 0, or 1 if a session could not be read or "
 		"written,"
 		" or 125 if\nthe options are wrong.\n",
+		to);
+}
+
+void help_threads(FILE *to)
+{
+	(void)fputs(
+		"Usage: pprofc threads [OPTION]... PID|FILE\n"
+		"\n"
+		"Say what all threads of a running process that is profiled are"
+		" doing, or of a\ngoroutine profile: who waits for whom,"
+		" circles first, then every stack. No\nsystem call of the"
+		" process ends early by it.\n"
+		"\n"
+		"  --debug=1|2\n"
+		"        1: as Go's goroutine?debug=1, equal stacks once.\n"
+		"        2 (default): every thread.\n"
+		"  --names\n"
+		"        Without source lines: faster.\n"
+		"  -h, --help\n"
+		"        This text.\n"
+		"\n"
+		"Exit status: 0; 2 if threads wait for each other in a circle;"
+		" 1 if it failed;\n125 if the options are wrong.\n",
+		to);
+}
+
+void help_dump(FILE *to)
+{
+	(void)fputs(
+		"Usage: pprofc dump PID [KIND]...\n"
+		"\n"
+		"Have a running process that is profiled write its profiles"
+		" now: those of the\nkinds named (cpu, heap, mutex, goroutine"
+		" and so on), or all it makes. Prints\nthe names of the"
+		" files. CPU profiles are from the start until now.\n"
+		"\n"
+		"Exit status: 0, 1 if nothing was written, 125 if the options"
+		" are wrong.\n",
 		to);
 }
 

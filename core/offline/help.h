@@ -14,6 +14,8 @@
 void help_pprofc(FILE *to);
 void help_run(FILE *to);
 void help_recover(FILE *to);
+void help_threads(FILE *to);
+void help_dump(FILE *to);
 
 /* One line per variable, fields separated by tabs: name, option, placeholder,
  * default, accepted, help. scripts/gen-docs reads it. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asking.h"
 #include "help.h"
 #include "recover.h"
 #include "run.h"
@@ -31,6 +32,12 @@ int main(int argc, char **argv)
 		return symbolizer_main(argv + 1);
 	if (strcmp(what, "recover") == 0)
 		return recover_main(argc - 1, argv + 1);
+	if (strcmp(what, "threads") == 0)
+		return threads_main(argc - 1, argv + 1);
+	if (strcmp(what, "dump") == 0)
+		return dump_main(argc - 1, argv + 1);
+	if (strcmp(what, "list") == 0)
+		return list_main(argc - 1, argv + 1);
 	if (is_option(what, "--help", "-h"))
 		help_pprofc(stdout);
 	else if (is_option(what, "--version", "-V"))
@@ -41,8 +48,8 @@ int main(int argc, char **argv)
 		if (*what)
 			say("there is no command %s", what);
 		say("usage: pprofc run [OPTION]... [--] CMD [ARG]..., or "
-		    "pprofc recover, or pprofc symbolize FILE...; `pprofc "
-		    "--help` tells more");
+		    "pprofc symbolize, recover, threads, dump or list; "
+		    "`pprofc --help` tells more");
 		return EXIT_PPROFC;
 	}
 	return 0;

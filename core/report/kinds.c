@@ -5,9 +5,21 @@
 
 #include "kinds.h"
 
-#define ALLOC { "alloc_objects", "count" }, { "alloc_space", "bytes" }
-#define INUSE { "inuse_objects", "count" }, { "inuse_space", "bytes" }
-#define WAITS { "contentions", "count" }, { "delay", "nanoseconds" }
+#define ALLOC                          \
+	{ "alloc_objects", "count" },  \
+	{                              \
+		"alloc_space", "bytes" \
+	}
+#define INUSE                          \
+	{ "inuse_objects", "count" },  \
+	{                              \
+		"inuse_space", "bytes" \
+	}
+#define WAITS                          \
+	{ "contentions", "count" },    \
+	{                              \
+		"delay", "nanoseconds" \
+	}
 
 static const struct kind kinds[PROFILE_KINDS] = {
 	[PROFILE_CPU] = { 2,

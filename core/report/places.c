@@ -21,8 +21,8 @@ static unsigned add_places(
 {
 	const struct snapshot_row *r = &snap->rows[row];
 	unsigned n, places = 0;
-	const struct label *list =
-		snapshot_labels_of(snap, r->key, r->more, &n);
+	const struct label *list = snapshot_labels_of(
+		snap, r->key, r->more, &n);
 
 	for (unsigned i = 0; i < n; i++) {
 		if (list[i].kind != LABEL_PLACE)

@@ -27,7 +27,7 @@
 struct sample {
 	const struct row_key *key; /* of its first row */
 	const struct snapshot_labels *more;
-	uint32_t thread;	   /* string */
+	uint32_t thread; /* string */
 	uint32_t hash;
 	int64_t values[SNAPSHOT_COLUMNS];
 };
@@ -245,8 +245,7 @@ static int write_header(struct profile *p)
 		columns[i] = value_type(p, &kind->columns[i]);
 	h.column_count = kind->column_count;
 	h.period_type = value_type(p, &kind->period);
-	h.period = kind_period(
-		p->request->kind, &p->snap->session->settings);
+	h.period = kind_period(p->request->kind, &p->snap->session->settings);
 	h.time_ns = (int64_t)p->snap->wall_ns;
 	h.duration_ns = (int64_t)p->snap->duration_ns;
 	if (p->request->kind == PROFILE_ALLOCS)
@@ -261,8 +260,8 @@ static unsigned set_more_labels(
 	struct profile *p, const struct sample *s, struct encode_label *to)
 {
 	unsigned n;
-	const struct label *list =
-		snapshot_labels_of(p->snap, s->key, s->more, &n);
+	const struct label *list = snapshot_labels_of(
+		p->snap, s->key, s->more, &n);
 
 	for (unsigned i = 0; i < n; i++)
 		to[i] = places_label(&p->places, &list[i]);

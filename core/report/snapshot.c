@@ -244,9 +244,8 @@ static void copy_stats(const struct session *s, struct snapshot *snap)
 }
 
 /* All threads at one moment are not in rows: nothing is waited for. */
-static int take_threads(struct session *s,
-	const struct report_request *request, struct arena *arena,
-	struct snapshot *ret)
+static int take_threads(struct session *s, const struct report_request *request,
+	struct arena *arena, struct snapshot *ret)
 {
 	struct snapshot snap = { .session = s, .notes = request->notes };
 	int err = thread_rows(s, request->threads, arena, &snap);

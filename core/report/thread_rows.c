@@ -66,9 +66,9 @@ static void fill(
 	struct session *s, struct thread_row *r, const struct thread_stack *t)
 {
 	_Static_assert(LABELS_EACH <= LABELS_MAX, "room in a sample");
-	r->key = (struct row_key){ .kind = ROW_KINDS,
-		.stack = t->stack,
-		.tid = t->at.tid };
+	r->key = (struct row_key){
+		.kind = ROW_KINDS, .stack = t->stack, .tid = t->at.tid
+	};
 	memcpy(r->key.thread, t->name, sizeof(t->name));
 	r->labels.list = r->list;
 	add_word(s, r, "state", thread_doing_names[t->doing]);

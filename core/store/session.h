@@ -49,7 +49,7 @@
 #include "stats.h"
 
 #define SESSION_MAGIC UINT64_C(0x31434650524f5050) /* "PPROFPC1", roughly */
-#define SESSION_VERSION 3u
+#define SESSION_VERSION 6u
 #define SESSION_SEGMENTS 20u
 
 enum session_state { SESSION_NEW, SESSION_READY, SESSION_FINAL };
@@ -70,6 +70,21 @@ struct session_identity {
 	uint32_t pid;
 	uint32_t uid;
 };
+
+/*
+ * How another process asks this one for profiles (core/offline/ask.c): it
+ * queues `signal` with a value, and reads here which files were written.
+ */
+struct session_asking {
+	_Atomic int32_t signal;			 /* 0 = nobody would hear it */
+	_Atomic uint32_t answered;		 /* requests served */
+	_Atomic uint32_t written[PROFILE_KINDS]; /* files, when asked */
+	char paths[PROFILE_KINDS][SETTINGS_PATH_MAX]; /* the last of each */
+};
+
+/* The value: this above, a mask of kinds below. */
+#define ASKING_MAGIC UINT64_C(0x70707266)
+#define ASKING_NAMES_ONLY (1u << 31) /* no source lines: those can wait */
 
 struct session {
 	uint64_t magic;
@@ -143,6 +158,7 @@ struct session {
 	char file_path[SETTINGS_PATH_MAX]; /* of the session file; "" if
 					      anonymous or unlinked */
 	struct settings settings;
+	struct session_asking asking;
 };
 
 /*
