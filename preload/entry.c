@@ -64,8 +64,8 @@ static bool is_dormant(const struct settings *s)
 
 static PP_NORMAL int reserve_timer_signal(struct settings *s)
 {
-	const uint32_t users =
-		PROFILE_BIT(PROFILE_CPU) | PROFILE_BIT(PROFILE_GOROUTINE);
+	const uint32_t users = PROFILE_BIT(PROFILE_CPU) |
+			       PROFILE_BIT(PROFILE_GOROUTINE);
 	int sig = 0;
 
 	if (!(s->profiles & users))

@@ -41,7 +41,7 @@ static char read_state(uint32_t tid)
 		if (line[i] == ')')
 			last = i;
 	}
-	return last && last + 2 < n ? line[last + 2] : '\0';
+	return (char)(last && last + 2 < n ? line[last + 2] : '\0');
 }
 
 static const char *skip_blanks(const char *s)

@@ -210,7 +210,7 @@ unsigned find_instance(
 unsigned find_data_instance(
 	struct session *s, uint64_t address, uint32_t generation)
 {
-	struct segment seg;
+	struct segment seg = { 0 };
 
 	return find_any(address, false, &seg.object) &&
 			       take_segment(&seg, address, true)

@@ -73,7 +73,7 @@ static bool threads_options(int argc, char **argv, struct threads_options *ret)
 }
 
 /* Returns an exit status. */
-static int show(const char *path, const struct threads_options *o)
+static PP_NORMAL int show(const char *path, const struct threads_options *o)
 {
 	struct thread_list list;
 	unsigned circles;
@@ -91,9 +91,9 @@ static int show(const char *path, const struct threads_options *o)
 	return circles ? EXIT_DEADLOCK : 0;
 }
 
-static int show_process(pid_t pid, const struct threads_options *o)
+static PP_NORMAL int show_process(pid_t pid, const struct threads_options *o)
 {
-	struct answer answer;
+	struct answer answer = { 0 };
 	char *path = answer.paths[PROFILE_GOROUTINE];
 	char *files[] = { path };
 	int status;
