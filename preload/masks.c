@@ -177,7 +177,7 @@ PP_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int most,
 
 	if (has_timers(set))
 		set = without_timers(set, &less);
-	if (way.epoll_pwait != real.epoll_pwait)
+	if (way.epoll_pwait == wait_epoll_pwait)
 		return epoll_pwait2_waiting(fd, events, most, timeout, set);
 	return epoll_pwait2_less(fd, events, most, timeout, set);
 }

@@ -170,9 +170,9 @@
 	X(int, pthread_attr_setsigmask_np,                                    \
 		(pthread_attr_t * attr, const sigset_t *set), (attr, set))
 
-/* Not left to their stubs: wait_hooks.c copies the pointers of the last two. */
-#define REAL_AT_ONCE(X) REAL_HEAP(X) REAL_OPEN(X) REAL_WAITS(X) REAL_UNLOCKS(X)
-#define REAL_LIST(X) REAL_AT_ONCE(X) REAL_LIFE(X)
+/* Not left to their stubs. */
+#define REAL_AT_ONCE(X) REAL_HEAP(X) REAL_OPEN(X)
+#define REAL_LIST(X) REAL_AT_ONCE(X) REAL_WAITS(X) REAL_UNLOCKS(X) REAL_LIFE(X)
 #define REAL_ALL(X) REAL_LIST(X) REAL_OPTIONAL(X)
 
 /* Pointers to functions and nothing else: real_next.c walks through them. */

@@ -12,11 +12,26 @@
 #include "wait_hooks.h"
 #include "waits.h"
 
-/* Until the constructor has run, and where real.NAME is still a stub. */
-#define FIRST_WAY(result, name, params, args) \
-	static result first_##name params     \
-	{                                     \
-		return real.name args;        \
+/* A stub of real.c would look its function up at each call. */
+static bool is_known(const void *function)
+{
+	return process.text_hi != 0 &&
+	       (uintptr_t)function - process.text_lo >=
+		       process.text_hi - process.text_lo;
+}
+
+/* Where every way begins: the real function, which most programs find by their
+ * first calls and not when they start, until that is known. */
+#define FIRST_WAY(result, name, params, args)                                \
+	static result first_##name params                                    \
+	{                                                                    \
+		result(*first) params = first_##name;                        \
+                                                                             \
+		if (is_known((const void *)real.name))                       \
+			(void)__atomic_compare_exchange_n(&way.name, &first, \
+				real.name, false, __ATOMIC_SEQ_CST,          \
+				__ATOMIC_SEQ_CST);                           \
+		return real.name args;                                       \
 	}
 REAL_WAITS(FIRST_WAY)
 WAITS_MASKED(FIRST_WAY)
@@ -33,27 +48,12 @@ struct way way = { REAL_WAITS(FIRST) WAITS_MASKED(FIRST) REAL_UNLOCKS(FIRST) };
 REAL_WAITS(HOOK)
 REAL_UNLOCKS(HOOK)
 
-/* A stub of real.c would look its function up at each call. */
-static bool is_stub(const void *function)
-{
-	return (uintptr_t)function - process.text_lo <
-	       process.text_hi - process.text_lo;
-}
-
-#define LEAD_AWAY(result, name, params, args)                                \
-	__atomic_store_n(&way.name,                                          \
-		is_stub((const void *)real.name) ? first_##name : real.name, \
-		__ATOMIC_SEQ_CST);
 #define LEAD_HERE(result, name, params, args) \
 	__atomic_store_n(&way.name, wait_##name, __ATOMIC_SEQ_CST);
-#define LEAD(list, here)                \
-	do {                            \
-		if (here) {             \
-			list(LEAD_HERE) \
-		} else {                \
-			list(LEAD_AWAY) \
-		}                       \
-	} while (0)
+#define LEAD_AWAY(result, name, params, args)                                 \
+	__atomic_store_n(&way.name,                                           \
+		is_known((const void *)real.name) ? real.name : first_##name, \
+		__ATOMIC_SEQ_CST);
 
 static bool anybody_waits(void)
 {
@@ -68,23 +68,34 @@ static void set_unlock_ways(void)
 
 	do {
 		awaited = anybody_waits();
-		LEAD(REAL_UNLOCKS, awaited);
+		if (awaited) {
+			REAL_UNLOCKS(LEAD_HERE)
+		} else {
+			REAL_UNLOCKS(LEAD_AWAY)
+		}
 	} while (awaited != anybody_waits());
 }
 
+#define LEAD_WANTED(class, list)           \
+	do {                               \
+		if (waits_wanted(class)) { \
+			list(LEAD_HERE)    \
+		}                          \
+	} while (0)
+
 void wait_hooks_start(void)
 {
-	LEAD(WAITS_MUTEX, waits_wanted(WAIT_MUTEX));
-	LEAD(WAITS_RWLOCK, waits_wanted(WAIT_RWLOCK));
-	LEAD(WAITS_COND, waits_wanted(WAIT_COND));
-	LEAD(WAITS_SEM, waits_wanted(WAIT_SEM));
-	LEAD(WAITS_BARRIER, waits_wanted(WAIT_BARRIER));
-	LEAD(WAITS_JOIN, waits_wanted(WAIT_JOIN));
-	LEAD(WAITS_ONCE, waits_wanted(WAIT_ONCE));
-	LEAD(WAITS_SLEEP, waits_wanted(WAIT_SLEEP));
-	LEAD(WAITS_POLL, waits_wanted(WAIT_POLL));
-	LEAD(WAITS_MASKED, waits_wanted(WAIT_POLL));
-	LEAD(WAITS_IO, waits_wanted(WAIT_IO));
+	LEAD_WANTED(WAIT_MUTEX, WAITS_MUTEX);
+	LEAD_WANTED(WAIT_RWLOCK, WAITS_RWLOCK);
+	LEAD_WANTED(WAIT_COND, WAITS_COND);
+	LEAD_WANTED(WAIT_SEM, WAITS_SEM);
+	LEAD_WANTED(WAIT_BARRIER, WAITS_BARRIER);
+	LEAD_WANTED(WAIT_JOIN, WAITS_JOIN);
+	LEAD_WANTED(WAIT_ONCE, WAITS_ONCE);
+	LEAD_WANTED(WAIT_SLEEP, WAITS_SLEEP);
+	LEAD_WANTED(WAIT_POLL, WAITS_POLL);
+	LEAD_WANTED(WAIT_POLL, WAITS_MASKED);
+	LEAD_WANTED(WAIT_IO, WAITS_IO);
+	/* Nobody has waited yet. */
 	lock_table_changed = set_unlock_ways;
-	set_unlock_ways();
 }

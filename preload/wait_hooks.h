@@ -1,7 +1,8 @@
 /*
  * wait_hooks.h - how the hooks of functions that wait go on: way.NAME is the
  * real function where nothing is recorded, else wait_NAME, which looks first.
- * A call that is not recorded takes one instruction more than none.
+ * A call that is not recorded takes one instruction more than none, once the
+ * first two have found the real function.
  *
  * The functions that release a lock go straight to the real ones, too, as long
  * as nobody in the process waits for any lock.
