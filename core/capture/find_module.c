@@ -3,7 +3,6 @@
  */
 #include "pp.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
@@ -28,8 +27,12 @@ struct found_object {
 
 typedef int find_object_fn(void *pc, struct found_object *ret);
 
-static find_object_fn *loader_finds; /* what the loader offers */
-static find_object_fn *find_object;  /* what we use; NULL = own table */
+/* What the loader offers: NULL before glibc 2.35. By a name of ours, as headers
+ * may declare it otherwise. */
+extern find_object_fn loader_finds __asm__("_dl_find_object")
+	__attribute__((weak));
+
+static find_object_fn *find_object; /* what we use; NULL = own table */
 static struct object vdso;
 
 static void start_vdso(void)
@@ -54,7 +57,6 @@ void find_module_start(void)
 
 	own_modules_start();
 	start_vdso();
-	*(void **)&loader_finds = dlsym(RTLD_DEFAULT, "_dl_find_object");
 	find_module_use_own(own && *own == '1');
 }
 

@@ -7,7 +7,6 @@
  */
 #include "pp.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
@@ -36,7 +35,7 @@ static _Atomic uint32_t stale = 1;
 
 void own_modules_start(void)
 {
-	loader_list = dlsym(RTLD_DEFAULT, "_r_debug");
+	loader_list = &_r_debug;
 	own_modules_phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR);
 	own_modules_phnum = (unsigned)getauxval(AT_PHNUM);
 }

@@ -4,11 +4,10 @@
 #include "pp.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "safe_read.h"
 #include "sys.h"
-
-static bool probe_works;
 
 /* rt_sigprocmask copies the new mask in before it looks at `how`: -EFAULT for
  * an address that cannot be read, else -EINVAL for the bad `how`. It needs no
@@ -18,12 +17,21 @@ static int probe(uint64_t addr)
 	return sys_sigmask(-1, (const sys_sigset *)addr, NULL);
 }
 
-void safe_read_start(void)
+/* Does the kernel answer as expected? An emulator may not look at the address
+ * at all. */
+static bool probe_works(void)
 {
+	static _Atomic enum { UNKNOWN, NO, YES } known;
 	uint64_t here = 0;
 
-	probe_works = probe(8) == -EFAULT &&
-		      probe((uint64_t)(uintptr_t)&here) == -EINVAL;
+	if (atomic_load_explicit(&known, memory_order_relaxed) == UNKNOWN)
+		atomic_store(&known,
+			probe(8) == -EFAULT &&
+					probe((uint64_t)(uintptr_t)&here) ==
+						-EINVAL
+				? YES
+				: NO);
+	return atomic_load_explicit(&known, memory_order_relaxed) == YES;
 }
 
 /* What lies there belongs to anybody: no sanitizer knows it. */
@@ -35,7 +43,7 @@ __attribute__((no_sanitize_address)) bool safe_read_probed(
 	if (addr >= SAFE_READ_LIMIT || addr % 8 != 0)
 		return false;
 	if (page != r->page) {
-		if (!probe_works)
+		if (!probe_works())
 			return false;
 		r->probes++;
 		if (probe(addr) != -EINVAL)

@@ -35,11 +35,6 @@ struct safe_reader {
 /* User addresses end here; above, a load faults or reads nothing of ours. */
 #define SAFE_READ_LIMIT ((UINT64_C(1) << 47) - PP_PAGE)
 
-/* Find out whether the kernel answers as expected (an emulator may not look at
- * the address at all). Until then, and if it does not, every load outside the
- * bounds fails. */
-void safe_read_start(void) PP_ANY;
-
 static inline void safe_read_init(struct safe_reader *r)
 {
 	*r = (struct safe_reader){ .page = SAFE_READ_NO_PAGE };

@@ -295,7 +295,6 @@ frame_t unwind_frame_of(struct session *s, uint64_t pc, bool exact)
 
 void unwind_start(void)
 {
-	safe_read_start();
 	find_module_start();
 }
 

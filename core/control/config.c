@@ -176,13 +176,15 @@ static const char *given_for(const struct given *given, const char *name)
 static void settle_signals(struct settings *s, const struct given *given,
 	struct complaints *complaints)
 {
-	const struct config_variable *v = find("PPROFC_TOGGLE_SIGNAL");
-	const char *value = given_for(given, v->name);
+	const struct config_variable *v;
+	const char *value;
 	struct config_why why = { "PPROFC_SIGNAL is the same signal" };
 	bool first = !complaints->any;
 
 	if (s->toggle_signal == 0 || s->toggle_signal != s->dump_signal)
 		return;
+	v = find("PPROFC_TOGGLE_SIGNAL");
+	value = given_for(given, v->name);
 	complain(complaints, v, value ? value : "", &why, true);
 	if (first && !complaints->quiet)
 		mark_complained(v);

@@ -250,8 +250,12 @@ static int index_of(const struct names *names, const char *word, size_t len)
 		__builtin_memcmp(word, "threads", 7) == 0)
 		return PROFILE_GOROUTINE; /* what it is here */
 	for (int i = 0; i < names->count; i++) {
-		if (str_len(names->list[i]) == len &&
-			__builtin_memcmp(names->list[i], word, len) == 0)
+		const char *name = names->list[i];
+		size_t same = 0;
+
+		while (same < len && name[same] == word[same])
+			same++;
+		if (same == len && !name[len])
 			return i;
 	}
 	return -1;
@@ -285,7 +289,7 @@ static bool read_names(const struct names *names, const char *value,
 bool value_profiles(const struct config_variable *v, const char *value,
 	struct settings *to, struct config_why *ret_why)
 {
-	static const struct names kinds = { profile_kind_names, PROFILE_KINDS,
+	const struct names kinds = { profile_kind_names, PROFILE_KINDS,
 		"profile" };
 	uint32_t *mask = field_of(to, v);
 
@@ -299,8 +303,7 @@ bool value_profiles(const struct config_variable *v, const char *value,
 bool value_waits(const struct config_variable *v, const char *value,
 	struct settings *to, struct config_why *ret_why)
 {
-	static const struct names classes = { wait_class_names, WAIT_CLASSES,
-		"wait" };
+	const struct names classes = { wait_class_names, WAIT_CLASSES, "wait" };
 	uint32_t *mask = field_of(to, v);
 
 	if (str_eq(value, "all")) {

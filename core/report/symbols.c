@@ -12,7 +12,6 @@
 #include "elf_file.h"
 #include "fmt.h"
 #include "match.h"
-#include "safe_read.h"
 #include "symbols.h"
 
 #define DELETED " (deleted)"
@@ -24,8 +23,6 @@ int symbols_init(struct symbols *y, const struct session *s,
 	*y = (struct symbols){
 		.session = s, .arena = arena, .own_process = own_process
 	};
-	if (!own_process) /* here nobody has yet */
-		safe_read_start();
 	y->block = arena_alloc(arena, SYMBOLS_BLOCK);
 	return y->block ? 0 : -ENOMEM;
 }

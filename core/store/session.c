@@ -21,11 +21,16 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-const char *const session_stat_names[STAT_COUNT] = {
+const char session_stat_names[STAT_COUNT][SESSION_STAT_NAME] = {
 #define NAME(symbol, text, loss) [symbol] = text,
 	STATS_LIST(NAME)
 #undef NAME
 };
+
+#define FITS(symbol, text, loss) \
+	_Static_assert(sizeof(text) <= SESSION_STAT_NAME, text);
+STATS_LIST(FITS)
+#undef FITS
 
 bool session_stat_is_loss(enum stat_id id)
 {

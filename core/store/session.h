@@ -202,8 +202,10 @@ static inline uint64_t session_stat(const struct session *s, enum stat_id id)
 	return atomic_load_explicit(&s->stats[id], memory_order_relaxed);
 }
 
-/* "cpu samples" and so on, for comments. */
-extern const char *const session_stat_names[STAT_COUNT]
+/* "cpu samples" and so on, for comments. No pointers, which the loader would
+ * have to fill in: without them it writes to a page less. */
+#define SESSION_STAT_NAME 80u
+extern const char session_stat_names[STAT_COUNT][SESSION_STAT_NAME]
 	__attribute__((visibility("hidden")));
 bool session_stat_is_loss(enum stat_id id) PP_ANY;
 

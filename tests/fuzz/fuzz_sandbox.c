@@ -7,7 +7,6 @@
 #include <linux/filter.h>
 #include <string.h>
 
-#include "safe_read.h"
 #include "sandbox.h"
 
 #include "fuzz.h"
@@ -17,13 +16,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool begun;
 	size_t n = PP_MIN(size / sizeof(struct sock_filter), MOST);
 	struct sock_fprog program = { .len = (unsigned short)n };
 
-	if (!begun)
-		safe_read_start();
-	begun = true;
 	/* At the end of a page: a read too far is a fault. */
 	program.filter = (struct sock_filter *)(void *)fuzz_image(CODE_AT,
 		MOST * sizeof(struct sock_filter), data,

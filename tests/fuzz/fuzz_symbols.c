@@ -10,7 +10,6 @@
 #include "elf_file.h"
 #include "match.h"
 #include "modules.h"
-#include "safe_read.h"
 #include "session.h"
 #include "symbols.h"
 
@@ -30,7 +29,6 @@ static struct session *begin(void)
 
 	if (s)
 		return s;
-	safe_read_start();
 	MUST(session_create(&set, &s) == 0);
 	path_off = session_extend(s, PP_PAGE);
 	MUST(path_off != 0);

@@ -14,7 +14,6 @@
 #include "cfi.h"
 #include "find_module.h"
 #include "rules.h"
-#include "safe_read.h"
 #include "test.h"
 
 /* --- Coverage --- */
@@ -339,7 +338,6 @@ TEST(damaged_tables_are_never_left)
 
 int main(void)
 {
-	safe_read_start();
 	find_module_start();
 	map_image();
 	RUN(prologue_moves_the_cfa);

@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "safe_read.h"
 #include "sandbox.h"
 
 #include "test.h"
@@ -147,7 +146,6 @@ TEST(nonsense_hurts)
 
 int main(void)
 {
-	safe_read_start();
 	RUN(answers_that_hurt);
 	RUN(calls_of_ours_and_of_others);
 	RUN(what_a_handler_needs_must_work);
