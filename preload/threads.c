@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "created.h"
 #include "lifecycle.h"
 #include "real.h"
 #include "sys.h"
@@ -156,28 +157,42 @@ static int c11_trampoline(void *p)
 	return s.c11(s.arg);
 }
 
+static PP_NOINLINE void note_created(void)
+{
+	struct arch_regs regs;
+
+	arch_regs_here(&regs);
+	created_thread(&regs);
+}
+
 static PP_NOINLINE int create_pthread(pthread_t *t, const pthread_attr_t *attr,
 	void *(*start)(void *), void *arg)
 {
 	struct start *s = take();
 	int err;
 
-	if (!s)
+	if (!s) {
+		created_unseen();
 		return real.pthread_create(t, attr, start, arg);
+	}
 	s->pthread = start;
 	s->arg = arg;
 	s->stack_bytes = stack_bytes_of(attr);
 	err = real.pthread_create(t, attr, pthread_trampoline, s);
 	if (err)
 		release(s);
+	else if (created_wanted())
+		note_created();
 	return err;
 }
 
 PP_EXPORT int pthread_create(pthread_t *t, const pthread_attr_t *attr,
 	void *(*start)(void *), void *arg)
 {
-	if (!active)
+	if (!active) {
+		created_unseen();
 		return real.pthread_create(t, attr, start, arg);
+	}
 	return create_pthread(t, attr, start, arg);
 }
 
@@ -186,21 +201,27 @@ static PP_NOINLINE int create_c11(pthread_t *t, int (*start)(void *), void *arg)
 	struct start *s = take();
 	int result;
 
-	if (!s)
+	if (!s) {
+		created_unseen();
 		return real.thrd_create(t, start, arg);
+	}
 	s->c11 = start;
 	s->arg = arg;
 	s->stack_bytes = stack_bytes_of(NULL);
 	result = real.thrd_create(t, c11_trampoline, s);
 	if (result != 0) /* thrd_success */
 		release(s);
+	else if (created_wanted())
+		note_created();
 	return result;
 }
 
 PP_EXPORT int thrd_create(pthread_t *t, int (*start)(void *), void *arg)
 {
-	if (!active)
+	if (!active) {
+		created_unseen();
 		return real.thrd_create(t, start, arg);
+	}
 	return create_c11(t, start, arg);
 }
 

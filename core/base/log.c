@@ -31,6 +31,7 @@ const char *const profile_kind_names[PROFILE_KINDS] = {
 	[PROFILE_MUTEX] = "mutex",
 	[PROFILE_BLOCK] = "block",
 	[PROFILE_GOROUTINE] = "goroutine",
+	[PROFILE_THREADCREATE] = "threadcreate",
 };
 
 static const struct settings *places;

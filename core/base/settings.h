@@ -17,7 +17,8 @@ enum profile_kind {
 	PROFILE_HEAP_PEAK,
 	PROFILE_MUTEX,
 	PROFILE_BLOCK,
-	PROFILE_GOROUTINE, /* all threads at one moment */
+	PROFILE_GOROUTINE,    /* all threads at one moment */
+	PROFILE_THREADCREATE, /* where threads were made */
 	PROFILE_KINDS,
 };
 
@@ -30,7 +31,8 @@ enum profile_kind {
 /* What the dump signal asks for. */
 #define PROFILE_DUMPED                               \
 	(PROFILE_HEAP_FAMILY | PROFILE_WAIT_FAMILY | \
-		PROFILE_BIT(PROFILE_GOROUTINE))
+		PROFILE_BIT(PROFILE_GOROUTINE) |     \
+		PROFILE_BIT(PROFILE_THREADCREATE))
 
 /* What a thread waits for: the label `wait` of the block profile. */
 enum wait_class {

@@ -43,12 +43,13 @@ const struct config_variable config_table[] = {
 		.value = "LIST",
 		.fallback = "cpu,heap",
 		.accepted = "cpu, heap, allocs, heap_peak, mutex, block, "
-			    "goroutine (or threads) separated by commas, or "
-			    "none",
+			    "threadcreate, goroutine (or threads) separated "
+			    "by commas, or none",
 		.parse = value_profiles,
 		FIELD(profiles),
 		.help = "The profiles to write. goroutine: what all threads "
 			"are doing when the signal comes or the interval ends. "
+			"threadcreate: where threads were made. "
 			"none: stay dormant." },
 	{ .name = "PPROFC_CPU_HZ",
 		.value = "HZ",

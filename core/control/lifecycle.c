@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
+#include "created.h"
 #include "flush.h"
 #include "helper.h"
 #include "lifecycle_priv.h"
@@ -69,6 +70,8 @@ void lifecycle_start(int timer_signal)
 	helper_init();
 	timers_init(timer_signal);
 	lifecycle_begin_recording(TIMERS_FROM_NOW);
+	if (created_wanted())
+		created_main(process_session());
 	flush_start();
 }
 

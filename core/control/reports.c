@@ -4,6 +4,7 @@
 #include "pp.h"
 
 #include "all_threads.h"
+#include "created.h"
 #include "fmt.h"
 #include "helper.h"
 #include "lock.h"
@@ -145,6 +146,8 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 				       !(set.kinds & ~PROFILE_HEAP_FAMILY))))
 		log_line("no heap profile is being made");
 	timers_look();
+	if (set.kinds & PROFILE_BIT(PROFILE_THREADCREATE))
+		created_main(process_session_peek());
 	if (set.kinds && session_for(set.kinds))
 		(void)write_locked(&set);
 }

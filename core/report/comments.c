@@ -40,6 +40,9 @@ static uint32_t concerns(enum stat_id id)
 	case STAT_MUTEX_SAMPLES:
 	case STAT_LOST_LOCK_TABLE:
 		return PROFILE_BIT(PROFILE_MUTEX);
+	case STAT_CREATED:
+	case STAT_LOST_CREATED:
+		return PROFILE_BIT(PROFILE_THREADCREATE);
 	case STAT_LOCK_SKIPPED:
 	case STAT_LOST_LOCK_SESSION:
 		return PROFILE_WAIT_FAMILY;
@@ -53,7 +56,8 @@ static bool always(enum stat_id id)
 {
 	return id == STAT_STACKS_TRUNCATED || id == STAT_SELF_NS ||
 	       id == STAT_CPU_SAMPLES || id == STAT_HEAP_SAMPLES ||
-	       id == STAT_BLOCK_SAMPLES || id == STAT_MUTEX_SAMPLES;
+	       id == STAT_BLOCK_SAMPLES || id == STAT_MUTEX_SAMPLES ||
+	       id == STAT_CREATED;
 }
 
 /* Before all else: the in-use values of this profile are too low. */
@@ -95,6 +99,7 @@ static void add_rate(struct comments *c, const struct settings *set,
 			       t, "PPROFC_BLOCK_RATE=%u", set->block_rate));
 		return;
 	case PROFILE_GOROUTINE:
+	case PROFILE_THREADCREATE:
 		return;
 	default:
 		add(c, strings_add_format(t, "PPROFC_HEAP_RATE=%llu",

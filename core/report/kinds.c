@@ -36,6 +36,8 @@ static const struct kind kinds[PROFILE_KINDS] = {
 		ROW_BLOCK },
 	[PROFILE_GOROUTINE] = { 1, { { "goroutine", "count" } },
 		{ "goroutine", "count" }, ROW_KINDS },
+	[PROFILE_THREADCREATE] = { 1, { { "threadcreate", "count" } },
+		{ "threadcreate", "count" }, ROW_THREADCREATE },
 };
 
 const struct kind *kind_of(enum profile_kind kind)

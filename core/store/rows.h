@@ -15,7 +15,14 @@
 
 #include "session.h"
 
-enum row_kind { ROW_CPU, ROW_HEAP, ROW_BLOCK, ROW_MUTEX, ROW_KINDS };
+enum row_kind {
+	ROW_CPU,
+	ROW_HEAP,
+	ROW_BLOCK,
+	ROW_MUTEX,
+	ROW_THREADCREATE, /* `wait` without a delay */
+	ROW_KINDS,
+};
 
 /* Weighted object counts are fixed point: units of 1/ROW_ONE object. */
 #define ROW_FRACTION_BITS 16
@@ -76,7 +83,7 @@ enum record_kind {
 	RECORD_CPU,
 	RECORD_ALLOC,
 	RECORD_FREE,
-	RECORD_WAIT,	  /* of a block or mutex row */
+	RECORD_WAIT,	  /* of a row that has `wait` */
 	RECORD_UNTRACKED, /* an allocation that is not in the live table */
 	RECORD_KINDS,
 };

@@ -49,7 +49,7 @@
 #include "stats.h"
 
 #define SESSION_MAGIC UINT64_C(0x31434650524f5050) /* "PPROFPC1", roughly */
-#define SESSION_VERSION 6u
+#define SESSION_VERSION 7u
 #define SESSION_SEGMENTS 20u
 
 enum session_state { SESSION_NEW, SESSION_READY, SESSION_FINAL };
@@ -120,7 +120,7 @@ struct session {
 	struct seglist row_index;
 	struct seglist rows;
 	_Atomic uint32_t row_count; /* ids 1..row_count have been handed out */
-	uint32_t overflow_rows[4];  /* by kind: where samples go when full */
+	uint32_t overflow_rows[6];  /* by kind: where samples go when full */
 	_Atomic uint64_t stack_chunk; /* chunk.h */
 
 	/* labels.c */

@@ -210,7 +210,7 @@ static void check_rows(struct session *s)
 
 /* The kind of row a kind of record is added to. */
 static const uint8_t row_of[RECORD_KINDS] = {
-	[RECORD_WAIT] = ROW_BLOCK, /* or ROW_MUTEX */
+	[RECORD_WAIT] = ROW_BLOCK, /* or another that has `wait` */
 	[RECORD_NONE] = ROW_KINDS,
 	[RECORD_CPU] = ROW_CPU,
 	[RECORD_ALLOC] = ROW_HEAP,
@@ -221,7 +221,8 @@ static const uint8_t row_of[RECORD_KINDS] = {
 static bool goes_to(uint16_t record_kind, uint16_t row_kind)
 {
 	return row_kind == row_of[record_kind] ||
-	       (record_kind == RECORD_WAIT && row_kind == ROW_MUTEX);
+	       (record_kind == RECORD_WAIT &&
+		       (row_kind == ROW_MUTEX || row_kind == ROW_THREADCREATE));
 }
 
 static bool record_can_be(const struct session *s, const struct record *r)

@@ -35,6 +35,8 @@
 	X(STAT_LOST_LOCK_SESSION, "lock events lost: no session", 1)           \
 	X(STAT_LOST_LOCK_TABLE,                                                \
 		"waits that no mutex sample shows: too many locks at once", 1) \
+	X(STAT_CREATED, "threads created", 0)                                  \
+	X(STAT_LOST_CREATED, "thread creations not recorded", 1)               \
 	X(STAT_LOST_DEAD_CLAIMS, "records lost: writer vanished", 1)           \
 	X(STAT_DAMAGED, "rows and records left out: damaged", 1)               \
 	X(STAT_OVERFLOW,                                                       \
