@@ -20,6 +20,7 @@
 #include "sys.h"
 #include "thread_hooks.h"
 #include "thread_state.h"
+#include "user_labels.h"
 
 int thrd_create(pthread_t *t, int (*start)(void *), void *arg);
 
@@ -40,7 +41,8 @@ struct start {
 	};
 	void *arg;
 	size_t stack_bytes;
-	_Atomic uint32_t next; /* index + 1 */
+	struct user_labels *labels; /* inherited */
+	_Atomic uint32_t next;	    /* index + 1 */
 	uint32_t index;
 };
 
@@ -143,6 +145,7 @@ static void *pthread_trampoline(void *p)
 
 	release(p);
 	mark_end(1);
+	user_labels_adopt(s.labels);
 	lifecycle_thread_begin((uintptr_t)s.pthread, s.stack_bytes);
 	return s.pthread(s.arg);
 }
@@ -153,6 +156,7 @@ static int c11_trampoline(void *p)
 
 	release(p);
 	mark_end(1);
+	user_labels_adopt(s.labels);
 	lifecycle_thread_begin((uintptr_t)s.c11, s.stack_bytes);
 	return s.c11(s.arg);
 }
@@ -163,6 +167,13 @@ static PP_NOINLINE void note_created(void)
 
 	arch_regs_here(&regs);
 	created_thread(&regs);
+}
+
+/* There is no thread. */
+static void give_up(struct start *s)
+{
+	user_labels_drop(s->labels);
+	release(s);
 }
 
 static PP_NOINLINE int create_pthread(pthread_t *t, const pthread_attr_t *attr,
@@ -177,10 +188,11 @@ static PP_NOINLINE int create_pthread(pthread_t *t, const pthread_attr_t *attr,
 	}
 	s->pthread = start;
 	s->arg = arg;
+	s->labels = user_labels_copy();
 	s->stack_bytes = stack_bytes_of(attr);
 	err = real.pthread_create(t, attr, pthread_trampoline, s);
 	if (err)
-		release(s);
+		give_up(s);
 	else if (created_wanted())
 		note_created();
 	return err;
@@ -207,10 +219,11 @@ static PP_NOINLINE int create_c11(pthread_t *t, int (*start)(void *), void *arg)
 	}
 	s->c11 = start;
 	s->arg = arg;
+	s->labels = user_labels_copy();
 	s->stack_bytes = stack_bytes_of(NULL);
 	result = real.thrd_create(t, c11_trampoline, s);
 	if (result != 0) /* thrd_success */
-		release(s);
+		give_up(s);
 	else if (created_wanted())
 		note_created();
 	return result;

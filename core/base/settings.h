@@ -84,6 +84,7 @@ struct settings {
 	uint32_t symbols_wait_s;   /* the end waits for source lines */
 	uint8_t dump_signal_named; /* set in the environment, not by default */
 	uint8_t tid;		   /* tid label on CPU samples */
+	uint8_t heap_labels;	   /* the program's, on heap samples, too */
 	uint8_t follow;		   /* leave LD_PRELOAD to exec'd programs */
 	uint8_t symbols;	   /* enum symbols_mode */
 	uint8_t session_place;	   /* enum session_place */

@@ -12,6 +12,7 @@
 #include "thread_state.h"
 #include "threads.h"
 #include "unwind.h"
+#include "user_labels.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18 /* Linux 4.14 */
@@ -60,6 +61,7 @@ uint32_t process_reborn(void)
 		atomic_store(&process.early_stats[i], 0);
 	atomic_store(&creating_since_ns, 0);
 	code_gate_reset();
+	user_labels_forked();
 	process.settings.forked = 1;
 	/* Code of ours that the fork interrupted may still hold pointers into
 	 * the parent's mapping; it re-reads the generation before it stores,

@@ -24,6 +24,7 @@
 #include "threads.h"
 #include "unwind.h"
 #include "unwind_libunwind.h"
+#include "user_labels.h"
 
 /* One sample on its way. */
 struct capture {
@@ -146,6 +147,7 @@ static void cpu_with_session(struct session *s, struct thread_state *t,
 		key.stack = intern(&c);
 	if (!is_image(image))
 		return;
+	key.labels = user_labels_here(s, t);
 	session_count(s, STAT_CPU_SAMPLES, 1);
 	if (periods > 1)
 		session_count(s, STAT_CPU_OVERRUNS, periods - 1);
@@ -240,6 +242,7 @@ void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
 	c.frames = frames;
 	c.depth = start ? 2 : 1;
 	key.stack = intern(&c);
+	key.labels = of ? user_labels_of(s, of->tid) : user_labels_here(s, t);
 	if (s->settings.tid)
 		key.tid = of ? of->tid : t->tid;
 	if (of)
@@ -341,9 +344,12 @@ static __attribute__((noinline)) uint32_t row_unremembered(struct session *s,
 	struct row_key key = { .kind = ROW_HEAP, .size_class = class };
 	uint32_t row;
 
+	if (s->settings.heap_labels)
+		key.labels = user_labels_here(s, t);
 	key.stack = stack ? stack : walk_alloc(s, t, regs, memo);
 	row = rows_intern(s, &key);
-	if (memo && memo->stack && row != s->overflow_rows[ROW_HEAP]) {
+	if (memo && memo->stack && !key.labels &&
+		row != s->overflow_rows[ROW_HEAP]) {
 		memo->row = row;
 		memo->row_class = class;
 	}
@@ -360,7 +366,8 @@ static uint32_t row_of_alloc(struct session *s, struct thread_state *t,
 
 	if (memo && memo_holds(memo, regs, bounds)) {
 		stack = memo->stack;
-		if (memo->row && memo->row_class == class)
+		if (memo->row && memo->row_class == class &&
+			!(s->settings.heap_labels && user_labels_here(s, t)))
 			return memo->row;
 	}
 	return row_unremembered(s, t, regs, memo, stack, class);

@@ -41,8 +41,9 @@ struct thread_wait {
 };
 
 struct thread_stack {
-	uint32_t stack; /* stacks.h */
-	uint32_t doing; /* enum thread_doing */
+	uint32_t stack;	 /* stacks.h */
+	uint32_t doing;	 /* enum thread_doing */
+	uint32_t labels; /* the program's: user_labels.h */
 	struct asleep at;
 	struct thread_wait wait;
 	char name[16]; /* zero padded */

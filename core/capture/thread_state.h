@@ -15,6 +15,7 @@
 #include "process.h"
 
 struct memo;
+struct user_labels;
 
 struct thread_state {
 	/* heap.c: bytes (each allocation counts size + 1) until the next
@@ -33,6 +34,7 @@ struct thread_state {
 	uint32_t end_seen; /* its end will be noticed: memory may be its own */
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
 	struct memo *memos;	     /* memo.c */
+	struct user_labels *labels;  /* user_labels.c; NULL = none */
 	/* Valid while in_hook: nothing of the outermost hook lies above. */
 	volatile uint64_t hook_sp;
 	/* waits.c: the lock it waits for, and the frame that does */

@@ -20,6 +20,7 @@
 #include "thread_state.h"
 #include "threads.h"
 #include "unwind.h"
+#include "user_labels.h"
 #include "waits.h"
 
 /* Locks that are told apart in the mutex profile; the rest share a label. */
@@ -89,7 +90,7 @@ static uint32_t row_of(struct session *s, struct thread_state *t,
 	enum row_kind kind, uint32_t labels, const struct arch_regs *regs)
 {
 	struct row_key key = { .kind = (uint16_t)kind,
-		.labels = labels,
+		.labels = labels_merge(s, user_labels_here(s, t), labels),
 		.tid = s->settings.tid ? t->tid : 0 };
 
 	key.stack = sample_hook_stack(s, t, regs);

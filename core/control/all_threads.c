@@ -20,6 +20,7 @@
 #include "sys.h"
 #include "threads.h"
 #include "unseen.h"
+#include "user_labels.h"
 
 #define PATIENCE_NS UINT64_C(100000000)
 #define LATECOMERS 64u /* threads started while we list them */
@@ -241,6 +242,8 @@ static void finish(struct session *s)
 			the.stacks->list[n].stack = stacks_intern(s, &none, 1);
 			the.stacks->unknown++;
 		}
+		the.stacks->list[n].labels = user_labels_of(
+			s, the.stacks->list[n].at.tid);
 		n++;
 	}
 	the.stacks->count = n;

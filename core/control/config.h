@@ -35,7 +35,7 @@ struct config_variable {
 	const char *const *words; /* choices; the index is what is stored */
 };
 
-#define CONFIG_VARIABLES 22u
+#define CONFIG_VARIABLES 23u
 extern const struct config_variable config_table[CONFIG_VARIABLES]
 	__attribute__((visibility("hidden")));
 extern const size_t config_count __attribute__((visibility("hidden")));

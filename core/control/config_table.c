@@ -178,6 +178,14 @@ const struct config_variable config_table[] = {
 		FIELD(tid),
 		.help = "Keep threads of the same name apart, with a label "
 			"tid." },
+	{ .name = "PPROFC_HEAP_LABELS",
+		.value = "YESNO",
+		.fallback = "no",
+		.accepted = "yes or no",
+		WORDS("no", "yes"),
+		FIELD(heap_labels),
+		.help = "Put the labels that the program gives to its threads "
+			"on heap samples, too. The others have them anyway." },
 	{ .name = "PPROFC_FOLLOW",
 		.value = "YESNO",
 		.fallback = "yes",

@@ -24,6 +24,7 @@
 #include "threads.h"
 #include "timers.h"
 #include "unwind_libunwind.h"
+#include "user_labels.h"
 #include "waits.h"
 #include "window.h"
 
@@ -111,6 +112,7 @@ void lifecycle_thread_end(void)
 	waits_thread_end();
 	if (lifecycle_wants(PROFILE_CPU))
 		timers_thread_end();
+	user_labels_thread_end();
 	/* Before the generation test: the slot of a forked child's parent. */
 	if (s && thread_state.generation == process_generation() &&
 		thread_state.slot) {

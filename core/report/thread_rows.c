@@ -15,8 +15,10 @@
 #include "labels.h"
 #include "thread_rows.h"
 #include "unwind.h"
+#include "user_labels.h"
 
-#define LABELS_EACH 5u
+#define LABELS_OURS 5u
+#define LABELS_EACH (LABELS_OURS + USER_LABELS_MAX)
 
 struct thread_row {
 	struct row_key key;
@@ -62,6 +64,15 @@ static void add_wait(
 		add_number(s, r, "owner_tid", t->wait.owner);
 }
 
+static void add_users(struct session *s, struct thread_row *r, uint32_t set)
+{
+	unsigned n;
+	const struct label *list = labels_get(s, set, &n);
+
+	for (unsigned i = 0; i < PP_MIN(n, USER_LABELS_MAX); i++)
+		r->list[r->labels.count++] = list[i];
+}
+
 static void fill(
 	struct session *s, struct thread_row *r, const struct thread_stack *t)
 {
@@ -73,6 +84,7 @@ static void fill(
 	r->labels.list = r->list;
 	add_word(s, r, "state", thread_doing_names[t->doing]);
 	add_wait(s, r, t);
+	add_users(s, r, t->labels);
 }
 
 int thread_rows(struct session *s, const struct thread_stacks *threads,

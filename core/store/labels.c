@@ -118,3 +118,18 @@ const struct label *labels_get(
 		   : 0;
 	return b ? (const struct label *)(const void *)b->data : NULL;
 }
+
+uint32_t labels_merge(struct session *s, uint32_t a, uint32_t b)
+{
+	struct label both[LABELS_MAX];
+	unsigned n, more;
+	const struct label *first = labels_get(s, a, &n);
+	const struct label *then = labels_get(s, b, &more);
+
+	if (n == 0 || more == 0)
+		return n ? a : b;
+	more = PP_MIN(more, LABELS_MAX - n);
+	__builtin_memcpy(both, first, n * sizeof(*both));
+	__builtin_memcpy(both + n, then, more * sizeof(*both));
+	return labels_intern(s, both, n + more);
+}

@@ -37,6 +37,9 @@ uint32_t labels_text(struct session *s, const char *text) PP_ANY;
 uint32_t labels_intern(
 	struct session *s, const struct label *list, unsigned n) PP_ANY;
 
+/* The id of the set of what is in either, first a's; either may be 0. */
+uint32_t labels_merge(struct session *s, uint32_t a, uint32_t b) PP_ANY;
+
 /* NULL for id 0 and for ids that cannot be (hostile file). A text is
  * terminated. */
 const char *labels_text_get(const struct session *s, uint32_t id) PP_ANY;

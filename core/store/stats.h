@@ -37,6 +37,9 @@
 		"waits that no mutex sample shows: too many locks at once", 1) \
 	X(STAT_CREATED, "threads created", 0)                                  \
 	X(STAT_LOST_CREATED, "thread creations not recorded", 1)               \
+	X(STAT_LABELS_REFUSED, "labels refused", 1)                            \
+	X(STAT_LABELS_CUT, "label texts cut", 0)                               \
+	X(STAT_LOST_LABELS, "samples without their labels", 1)                 \
 	X(STAT_LOST_DEAD_CLAIMS, "records lost: writer vanished", 1)           \
 	X(STAT_DAMAGED, "rows and records left out: damaged", 1)               \
 	X(STAT_OVERFLOW,                                                       \
