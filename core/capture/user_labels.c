@@ -187,8 +187,7 @@ static int write_text(struct user_labels *l, const struct view *v,
 	uint32_t used = used_texts(l, v), last = (1u << TEXTS) - 1;
 	int free = __builtin_ctz(~used);
 
-	if (used == last ||
-		(push && __builtin_popcount(used) >= (int)TEXTS - 1))
+	if (used == last || (push && (used | 1u << free) == last))
 		return -E2BIG;
 	copy_text(l->texts[free].key, key);
 	copy_text(l->texts[free].value, value);

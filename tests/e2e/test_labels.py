@@ -151,7 +151,8 @@ def heap_objects(d, *tests, **env):
 def of_allocate(p, key):
     got = collections.Counter()
     for s in p.samples:
-        if any("allocate" in f.name for l in s.stack for f in l.frames):
+        if any(re.fullmatch(r"(_ZL8)?allocatei?(\(.*\))?", f.name)
+               for l in s.stack for f in l.frames):
             got[s.labels.get(key, "")] += s.values[0]
     return dict(got)
 

@@ -222,8 +222,8 @@ TEST(rows_and_records_that_cannot_be_are_left_out)
 	CHECK(baton_try(s));
 	(void)ring_drain(s, 600);
 	baton_release(s);
-	rows_get(s, 5)->key.stack = 0x7fffffff;
-	rows_get(s, 7)->key.kind = 77;
+	rows_get(s, ROW_KINDS + 1)->key.stack = 0x7fffffff;
+	rows_get(s, ROW_KINDS + 3)->key.kind = 77;
 	for (unsigned i = 0; i < 3; i++)
 		ring_push(s,
 			(struct record){ .kind = RECORD_CPU,

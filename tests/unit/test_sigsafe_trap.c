@@ -19,7 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "all_threads.h"
 #include "config.h"
+#include "created.h"
 #include "fmt.h"
 #include "process.h"
 #include "report.h"
@@ -28,6 +30,7 @@
 #include "sys.h"
 #include "test.h"
 #include "unwind.h"
+#include "user_labels.h"
 #include "waits.h"
 
 #define TRAPPED 97
@@ -96,7 +99,9 @@ static char directory[64];
 static void configure(void)
 {
 	static const char *const variables[][2] = {
-		{ "PPROFC_PROFILES", "cpu,heap,allocs,heap_peak,mutex,block" },
+		{ "PPROFC_PROFILES",
+			"cpu,heap,allocs,heap_peak,mutex,block,goroutine,"
+			"threadcreate" },
 		{ "PPROFC_HEAP_RATE", "1" },
 		{ "PPROFC_BLOCK_RATE", "1" },
 		{ "PPROFC_BLOCK", "all" },
@@ -141,7 +146,10 @@ static void take_samples(const ucontext_t *uc)
 		sample_alloc((void *)(i * 64), i, ROW_ONE, &regs, 0);
 	for (uintptr_t i = 1; i <= 3000; i += 2)
 		sample_free((void *)(i * 64));
+	(void)user_labels_set("label", "value");
 	take_waits();
+	created_main(process_session());
+	created_thread(&regs);
 }
 
 static int write_reports(void)
@@ -155,6 +163,8 @@ static int write_reports(void)
 			.own_process = true,
 		};
 
+		if (kind == PROFILE_GOROUTINE)
+			request.threads = all_threads_take(process_session());
 		failed += report_write(process_session(), &request, NULL, 0) !=
 			  0;
 	}
