@@ -152,13 +152,12 @@
 		(fd, from, len, flags))
 
 /* Hooked for waits alone. */
-#define REAL_WAITS(X)                                               \
-	WAITS_MUTEX(X)                                              \
-	WAITS_RWLOCK(X)                                             \
-	WAITS_COND(X)                                               \
-	WAITS_SEM(X)                                                \
+/* clang-format off */
+#define REAL_WAITS(X) \
+	WAITS_MUTEX(X) WAITS_RWLOCK(X) WAITS_COND(X) WAITS_SEM(X) \
 	WAITS_BARRIER(X) WAITS_JOIN(X) WAITS_ONCE(X) WAITS_SLEEP(X) \
-		WAITS_POLL(X) WAITS_IO(X)
+	WAITS_POLL(X) WAITS_IO(X)
+/* clang-format on */
 
 /* Not in the headers that are included here, or in none. */
 int cnd_wait(pthread_cond_t *c, pthread_mutex_t *m);
