@@ -104,11 +104,16 @@ int asleep_read(uint32_t tid, struct asleep *ret)
 	*ret = (struct asleep){ .tid = tid, .clock_ns = clock_of(tid) };
 	n = read_file(tid, "syscall", line);
 	ret->state = read_state(tid);
-	if (n < 0)
-		return (int)n;
+	if (n < 0) /* the kernel may lack this file */
+		return n == -ESRCH && ret->state ? -ENOSYS : (int)n;
 	if (!parse(line, ret))
 		return -EBUSY;
-	return clock_of(tid) == ret->clock_ns ? 0 : -EBUSY;
+	return asleep_still(ret) ? 0 : -EBUSY;
+}
+
+bool asleep_still(const struct asleep *a)
+{
+	return clock_of(a->tid) == a->clock_ns;
 }
 
 unsigned asleep_unwind(struct session *s, const struct asleep *a,
@@ -116,5 +121,5 @@ unsigned asleep_unwind(struct session *s, const struct asleep *a,
 {
 	unsigned n = unwind_from(s, a->pc, a->sp, frames, most, ret_end);
 
-	return clock_of(a->tid) == a->clock_ns ? n : 0;
+	return asleep_still(a) ? n : 0;
 }

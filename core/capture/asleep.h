@@ -41,6 +41,9 @@ struct asleep {
  */
 int asleep_read(uint32_t tid, struct asleep *ret) PP_ANY;
 
+/* Has it slept ever since it was read? */
+bool asleep_still(const struct asleep *a) PP_ANY;
+
 /*
  * Its frames, as unwind() gives them. Returns their number; 0 if the thread
  * did not sleep all the while: then what was read is worth nothing.

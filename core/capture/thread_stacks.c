@@ -114,7 +114,7 @@ static uint32_t word_at(uint64_t address)
 	return safe_read_unaligned(&mem, address, &word) ? (uint32_t)word : 0;
 }
 
-static uint32_t owner_of(const struct thread_stack *t)
+uint32_t thread_owner_of(const struct thread_stack *t)
 {
 	switch (t->wait.class) {
 	case WAIT_MUTEX:
@@ -146,9 +146,6 @@ void thread_wait_of(
 	t->wait.class = atomic_load(&slot->wait_class);
 	t->wait.lock = atomic_load(&slot->wait_lock);
 	t->wait.ns = now > began ? now - began : 0;
-	if (t->wait.lock && t->at.args[0] - t->wait.lock >= LOCK_BYTES) {
+	if (t->wait.lock && t->at.args[0] - t->wait.lock >= LOCK_BYTES)
 		t->wait = nothing;
-		return;
-	}
-	t->wait.owner = owner_of(t);
 }

@@ -64,4 +64,7 @@ enum thread_doing thread_doing_of(const struct asleep *a) PP_ANY;
 void thread_wait_of(struct thread_stack *t, const struct thread_slot *slot,
 	uint64_t now) PP_ANY;
 
+/* Who has what t waits for, now; 0 = not known. */
+uint32_t thread_owner_of(const struct thread_stack *t) PP_ANY;
+
 #endif

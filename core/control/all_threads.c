@@ -196,15 +196,16 @@ static bool ask(struct session *s, uint32_t i)
 	t->doing = thread_doing_of(&t->at);
 	if (!t->name[0])
 		read_name(t->at.tid, t->name);
-	if (err == -ESRCH) {
+	if (err == -ESRCH || t->at.state == 'Z' || t->at.state == 'X') {
 		asked->alarm = GONE;
 		return true;
 	}
 	if (!err && read_sleeping(s, t))
 		return true;
-	if (asked->alarm == NO_ALARM && (err == -EBUSY || !err))
+	/* It runs, or /proc does not tell whether. */
+	if (asked->alarm == NO_ALARM)
 		asked->alarm = account_alarm(t->at.tid, timer_value(i));
-	return err && err != -EBUSY; /* /proc does not tell */
+	return false;
 }
 
 static void ask_all(struct session *s, uint64_t deadline)
@@ -222,6 +223,25 @@ static void ask_all(struct session *s, uint64_t deadline)
 		if (!open || sys_clock_ns(CLOCK_MONOTONIC) >= deadline)
 			return;
 		(void)sys_call2(SYS_nanosleep, &ms, NULL);
+	}
+}
+
+/*
+ * Threads were read one after the other, and what one waited for may have
+ * changed hands since: a circle would be seen where there never was one. So all
+ * owners are read now, and those of threads that have run since do not count.
+ * Whoever is in a circle then slept while the last owner was read.
+ */
+static void read_owners(void)
+{
+	struct thread_stack *t = the.stacks->list;
+	uint32_t n = the.stacks->count;
+
+	for (uint32_t i = 0; i < n; i++)
+		t[i].wait.owner = thread_owner_of(&t[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (t[i].wait.owner && !asleep_still(&t[i].at))
+			t[i].wait.owner = 0;
 	}
 }
 
@@ -260,6 +280,7 @@ const struct thread_stacks *all_threads_take(struct session *s)
 	the.stacks->began_ns = began;
 	(void)each_thread(list);
 	ask_all(s, began + PATIENCE_NS);
+	read_owners();
 	finish(s);
 	the.stacks->took_ns = sys_clock_ns(CLOCK_MONOTONIC) - began;
 	return the.stacks;

@@ -3,16 +3,17 @@
  */
 #include "pp.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "ask.h"
+#include "ask_whom.h"
 #include "say.h"
 #include "session.h"
 #include "sys.h"
@@ -36,8 +37,53 @@ static bool is_session(const char *line, char ret_path[PATH_MAX])
 
 enum found { FOUND, FOUND_NO_PROCESS, FOUND_NO_LIBRARY, FOUND_NO_SESSION };
 
-/* As the process itself would find it, which may have another root. */
-static enum found find_session(pid_t pid, char ret_path[PATH_MAX])
+static void unmap(const struct session *s)
+{
+	(void)munmap((void *)(uintptr_t)s, sizeof(*s));
+}
+
+/* Map the head of a session file; *ret_fd is open if that succeeds. */
+static const struct session *map_file(const char *path, int *ret_fd)
+{
+	void *p = MAP_FAILED;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct session))
+		p = mmap(NULL, sizeof(struct session), PROT_READ, MAP_SHARED,
+			fd, 0);
+	if (p == MAP_FAILED) {
+		(void)close(fd);
+		return NULL;
+	}
+	*ret_fd = fd;
+	return p;
+}
+
+/* Its own, not that of its parent, which a forked child may still have. The
+ * path is as the process itself finds it, which may have another root. */
+static const struct session *map_if_own(
+	const char *inside, pid_t pid, int *ret_fd)
+{
+	char path[PATH_MAX + 32];
+	const struct session *s;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, inside);
+	s = map_file(path, ret_fd);
+	if (!s)
+		return NULL;
+	if (s->magic != SESSION_MAGIC || s->version != SESSION_VERSION ||
+		s->identity.pid == (uint32_t)whom_pid_inside(pid))
+		return s;
+	unmap(s);
+	(void)close(*ret_fd);
+	return NULL;
+}
+
+static enum found find_session(
+	pid_t pid, const struct session **ret, int *ret_fd)
 {
 	char name[64], line[PATH_MAX + 256], path[PATH_MAX];
 	enum found found = FOUND_NO_LIBRARY;
@@ -50,13 +96,13 @@ static enum found find_session(pid_t pid, char ret_path[PATH_MAX])
 	while (found != FOUND && fgets(line, sizeof(line), maps)) {
 		if (strstr(line, "/libpprofc.so"))
 			found = FOUND_NO_SESSION;
-		if (is_session(line, path))
+		if (!is_session(line, path))
+			continue;
+		*ret = map_if_own(path, pid, ret_fd);
+		if (*ret)
 			found = FOUND;
 	}
 	(void)fclose(maps);
-	if (found == FOUND && snprintf(ret_path, PATH_MAX, "/proc/%d/root%s",
-				      (int)pid, path) >= PATH_MAX)
-		found = FOUND_NO_SESSION;
 	return found;
 }
 
@@ -77,17 +123,14 @@ static bool is_usable(const struct session *s, pid_t pid)
 	return true;
 }
 
-static const struct session *map_session(pid_t pid)
+static const struct session *open_session(pid_t pid, int *ret_fd)
 {
-	char path[PATH_MAX];
 	const struct session *s = NULL;
-	struct stat st;
-	void *p;
-	int fd;
 
-	switch (find_session(pid, path)) {
+	switch (find_session(pid, &s, ret_fd)) {
 	case FOUND_NO_PROCESS:
-		say("process %d: %s", (int)pid, strerror(errno));
+		say("process %d: %s", (int)pid,
+			strerror(errno == ENOENT ? ESRCH : errno));
 		return NULL;
 	case FOUND_NO_LIBRARY:
 		say("process %d is not profiled: libpprofc.so is not loaded",
@@ -101,94 +144,42 @@ static const struct session *map_session(pid_t pid)
 	case FOUND:
 		break;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		say("%s: %s", path, strerror(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		return NULL;
-	}
-	p = st.st_size < (off_t)sizeof(*s)
-		    ? MAP_FAILED
-		    : mmap(NULL, sizeof(*s), PROT_READ, MAP_SHARED, fd, 0);
-	(void)close(fd);
-	if (p == MAP_FAILED) {
-		say("%s: cannot be read", path);
-		return NULL;
-	}
-	s = p;
 	if (is_usable(s, pid))
 		return s;
-	(void)munmap(p, sizeof(*s));
+	unmap(s);
+	(void)close(*ret_fd);
 	return NULL;
 }
 
-/* --- whom to send the signal ---------------------------------------------- */
-
-/* How little a thread minds a handler with SA_RESTART, from /proc. */
-static int suitability(pid_t pid, const char *tid)
-{
-	char path[PATH_MAX], line[256] = "";
-	unsigned long long args[6] = { 0 };
-	FILE *f;
-	int call = -2;
-
-	(void)snprintf(
-		path, sizeof(path), "/proc/%d/task/%s/syscall", (int)pid, tid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	(void)fgets(line, sizeof(line), f);
-	(void)fclose(f);
-	if (sscanf(line, "%d %llx %llx %llx %llx", &call, &args[0], &args[1],
-		    &args[2], &args[3]) < 1)
-		return 1; /* running */
-	if (call == SYS_futex && args[3] == 0)
-		return 3; /* no time limit: begins again */
-	return call == SYS_wait4 || call == SYS_waitid ? 2 : 0;
-}
-
-static pid_t choose_thread(pid_t pid)
-{
-	char path[64];
-	pid_t best = pid;
-	int best_of = -1;
-	struct dirent *e;
-	DIR *tasks;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	tasks = opendir(path);
-	while (tasks && best_of < 3 && (e = readdir(tasks))) {
-		pid_t tid = (pid_t)strtol(e->d_name, NULL, 10);
-		int of = tid > 0 ? suitability(pid, e->d_name) : -1;
-
-		if (of > best_of) {
-			best = tid;
-			best_of = of;
-		}
-	}
-	if (tasks)
-		(void)closedir(tasks);
-	return best;
-}
+/* --- the question --------------------------------------------------------- */
 
 static bool send(pid_t pid, int sig, uint32_t kinds)
 {
 	siginfo_t info = { .si_signo = sig, .si_code = SI_QUEUE };
+	pid_t tid = whom_to_signal(pid, sig);
 	long err;
 
+	if (!tid) {
+		say("process %d has ended, or blocks all signals", (int)pid);
+		return false;
+	}
 	info.si_pid = getpid();
 	info.si_uid = getuid();
 	info.si_value.sival_ptr = (void *)(uintptr_t)(ASKING_MAGIC << 32 |
 						      kinds);
-	err = sys_call4(
-		SYS_rt_tgsigqueueinfo, pid, choose_thread(pid), sig, &info);
+	err = sys_call4(SYS_rt_tgsigqueueinfo, pid, tid, sig, &info);
 	if (err)
 		say("process %d: %s", (int)pid, strerror((int)-err));
 	return !err;
 }
 
 /* --- the answer ----------------------------------------------------------- */
+
+static bool has_ended(const struct session *s, pid_t pid)
+{
+	return atomic_load(&s->state) == SESSION_FINAL ||
+	       (kill(pid, 0) != 0 && errno == ESRCH) || !whom_pid_inside(pid);
+}
 
 static bool await(
 	const struct session *s, pid_t pid, uint32_t before, unsigned seconds)
@@ -198,7 +189,7 @@ static bool await(
 	for (unsigned i = 0; i < seconds * 500; i++) {
 		if (atomic_load(&s->asking.answered) != before)
 			return true;
-		if (kill(pid, 0) != 0 && errno == ESRCH) {
+		if (has_ended(s, pid)) {
 			say("process %d has ended", (int)pid);
 			return false;
 		}
@@ -208,29 +199,42 @@ static bool await(
 	return false;
 }
 
-bool ask(pid_t pid, uint32_t kinds, bool names_only, unsigned seconds,
-	struct answer *ret)
+/* One of us at a time, so that each answer belongs to its question. */
+static bool ask_locked(const struct session *s, pid_t pid, uint32_t kinds,
+	unsigned seconds, struct answer *ret)
 {
-	const struct session *s = map_session(pid);
-	uint32_t before, written[PROFILE_KINDS];
-	bool good;
+	uint32_t before = atomic_load(&s->asking.answered);
+	uint32_t written[PROFILE_KINDS];
 
-	if (!s)
-		return false;
-	before = atomic_load(&s->asking.answered);
 	for (unsigned k = 0; k < PROFILE_KINDS; k++)
 		written[k] = atomic_load(&s->asking.written[k]);
-	good = send(pid, atomic_load(&s->asking.signal),
-		       kinds | (names_only ? ASKING_NAMES_ONLY : 0)) &&
-	       await(s, pid, before, seconds);
+	if (!send(pid, atomic_load(&s->asking.signal), kinds) ||
+		!await(s, pid, before, seconds))
+		return false;
 	for (unsigned k = 0; k < PROFILE_KINDS; k++) {
-		bool new = good &&atomic_load(&s->asking.written[k]) !=
-			   written[k];
+		bool same = atomic_load(&s->asking.written[k]) == written[k];
 
 		(void)snprintf(ret->paths[k], sizeof(ret->paths[k]), "%.*s",
 			(int)sizeof(s->asking.paths[k]) - 1,
-			new ? s->asking.paths[k] : "");
+			same ? "" : s->asking.paths[k]);
 	}
-	(void)munmap((void *)(uintptr_t)s, sizeof(*s));
+	return true;
+}
+
+bool ask(pid_t pid, uint32_t kinds, bool names_only, unsigned seconds,
+	struct answer *ret)
+{
+	int fd;
+	const struct session *s = open_session(pid, &fd);
+	bool good;
+
+	*ret = (struct answer){ 0 };
+	if (!s)
+		return false;
+	(void)flock(fd, LOCK_EX);
+	good = ask_locked(s, pid, kinds | (names_only ? ASKING_NAMES_ONLY : 0),
+		seconds, ret);
+	(void)close(fd);
+	unmap(s);
 	return good;
 }
