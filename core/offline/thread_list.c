@@ -35,11 +35,23 @@ static uint8_t *read_file(const char *path, size_t *ret_len)
 	return NULL;
 }
 
-static const char *text(const profile_t *p, int64_t i)
+const char *thread_list_text(const profile_t *p, int64_t i)
 {
 	return i > 0 && (uint64_t)i < p->n_string_table
 		       ? (const char *)p->string_table[i]
 		       : "";
+}
+
+#define text thread_list_text
+
+/* A thread gives itself its name, which may hold what a terminal obeys. */
+static const char *printable(char *name)
+{
+	for (char *c = name; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	return name;
 }
 
 /* Ids are mostly numbers from 1 on. */
@@ -112,7 +124,7 @@ static void add_label(
 	else if (strcmp(key, "wait_ns") == 0)
 		t->wait_ns = l->num;
 	else if (strcmp(key, "thread") == 0)
-		t->name = text(p, l->str);
+		t->name = printable((char *)(uintptr_t)text(p, l->str));
 	else if (strcmp(key, "state") == 0)
 		t->state = text(p, l->str);
 	else if (strcmp(key, "wait") == 0)

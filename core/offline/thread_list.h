@@ -6,6 +6,8 @@
 
 #include "pp.h"
 
+struct Pprof__Profile;
+
 struct thread_frame {
 	uint64_t address; /* as in the profile */
 	const char *function, *file;
@@ -24,12 +26,15 @@ struct listed_thread {
 struct thread_list {
 	struct listed_thread *list;
 	size_t count;
-	void *profile; /* owner of the texts */
+	struct Pprof__Profile *profile; /* owner of the texts */
 };
 
 /* False after saying why not. */
 bool thread_list_read(const char *path, struct thread_list *ret) PP_NORMAL;
 void thread_list_free(struct thread_list *l);
+
+/* A string of the profile's; "" if there is none. */
+const char *thread_list_text(const struct Pprof__Profile *p, int64_t index);
 
 /* The thread with this tid; NULL. */
 const struct listed_thread *thread_list_find(

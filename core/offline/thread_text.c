@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile.pb-c.h"
 #include "thread_text.h"
 
 /* --- who waits for whom --------------------------------------------------- */
@@ -15,12 +16,26 @@ static void put_thread(FILE *to, const struct listed_thread *t)
 	(void)fprintf(to, "%lld \"%s\"", (long long)t->tid, t->name);
 }
 
-static const char *lock_of(const struct listed_thread *t)
+/* For what, and who has it. */
+static void put_cause(
+	FILE *to, const struct thread_list *l, const struct listed_thread *t)
 {
+	const struct listed_thread *owner = thread_list_find(l, t->owner_tid);
+	bool join = strcmp(t->wait, "join") == 0;
+
+	(void)fprintf(to, " for %s", join ? "the end of " : t->wait);
 	if (t->lock)
-		return t->lock;
-	return t->wait && strcmp(t->wait, "join") == 0 ? "the end of a thread"
-						       : "it";
+		(void)fprintf(to, " %s", t->lock);
+	if (!t->owner_tid) {
+		(void)fprintf(to, "%s", join ? "a thread" : "");
+		return;
+	}
+	(void)fprintf(to, "%s", join ? "" : " owned by ");
+	if (owner)
+		put_thread(to, owner);
+	else
+		(void)fprintf(to, "%lld%s", (long long)t->owner_tid,
+			join ? "" : ", which has ended");
 }
 
 /* The circle that starts at t comes back to t, and t has the smallest tid of
@@ -31,7 +46,7 @@ static bool begins_circle(
 	const struct listed_thread *at = t;
 
 	for (size_t i = 0; i < l->count; i++) {
-		at = thread_list_find(l, at->owner_tid);
+		at = at->wait ? thread_list_find(l, at->owner_tid) : NULL;
 		if (!at || at->tid < t->tid)
 			return false;
 		if (at == t)
@@ -43,18 +58,15 @@ static bool begins_circle(
 static void put_circle(FILE *to, const struct thread_list *l,
 	const struct listed_thread *first)
 {
-	const struct listed_thread *t = first, *owner;
+	const struct listed_thread *t = first;
 
-	(void)fprintf(to, "deadlock: ");
+	(void)fprintf(to, "deadlock:");
 	do {
-		owner = thread_list_find(l, t->owner_tid);
-		(void)fprintf(to, "%s", t == first ? "" : "; ");
+		(void)fprintf(to, "%s", t == first ? " " : "; ");
 		put_thread(to, t);
-		(void)fprintf(to, " waits for %s %s ", t->wait, lock_of(t));
-		(void)fprintf(
-			to, strcmp(t->wait, "join") ? "owned by " : "of ");
-		put_thread(to, owner);
-		t = owner;
+		(void)fprintf(to, " waits");
+		put_cause(to, l, t);
+		t = thread_list_find(l, t->owner_tid);
 	} while (t != first);
 	(void)fprintf(to, "\n");
 }
@@ -62,21 +74,10 @@ static void put_circle(FILE *to, const struct thread_list *l,
 static void put_wait(
 	FILE *to, const struct thread_list *l, const struct listed_thread *t)
 {
-	const struct listed_thread *owner = thread_list_find(l, t->owner_tid);
-
 	put_thread(to, t);
-	(void)fprintf(to, " waits for %s", t->wait);
-	if (t->lock)
-		(void)fprintf(to, " %s", t->lock);
-	if (owner) {
-		(void)fprintf(
-			to, strcmp(t->wait, "join") ? " owned by " : " of ");
-		put_thread(to, owner);
-	} else if (t->owner_tid) {
-		(void)fprintf(to, " owned by %lld, which has ended",
-			(long long)t->owner_tid);
-	}
-	(void)fprintf(to, " since %.3f s\n", (double)t->wait_ns / 1e9);
+	(void)fprintf(to, " has waited %.3f s", (double)t->wait_ns / 1e9);
+	put_cause(to, l, t);
+	(void)fprintf(to, "\n");
 }
 
 unsigned thread_text_waits(FILE *to, const struct thread_list *l)
@@ -159,6 +160,21 @@ static int more_times(const void *a, const void *b)
 	return ga->first < gb->first ? -1 : 1;
 }
 
+/* So that a reader finds the files, as of all text profiles. */
+static void put_map(FILE *to, const Pprof__Profile *p)
+{
+	(void)fprintf(to, "--- Memory map: ---\n");
+	for (size_t i = 0; i < p->n_mapping; i++) {
+		const Pprof__Mapping *m = p->mapping[i];
+
+		(void)fprintf(to, "%llx-%llx r-xp %llx 00:00 0 %s\n",
+			(unsigned long long)m->memory_start,
+			(unsigned long long)m->memory_limit,
+			(unsigned long long)m->file_offset,
+			thread_list_text(p, m->filename));
+	}
+}
+
 void thread_text_stacks(FILE *to, const struct thread_list *l)
 {
 	struct group *groups = calloc(l->count + 1, sizeof(*groups));
@@ -176,6 +192,7 @@ void thread_text_stacks(FILE *to, const struct thread_list *l)
 	for (size_t i = 0; i < n; i++)
 		put_stack(to, &l->list[groups[i].first], groups[i].times);
 	free(groups);
+	put_map(to, l->profile);
 }
 
 /* --- threads -------------------------------------------------------------- */
