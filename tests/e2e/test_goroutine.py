@@ -8,6 +8,7 @@ prints the name and tid of each of its threads.
 import collections
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -291,6 +292,35 @@ def who_cannot_be_asked():
     expect_refusal(125, 'there is no profile "heep"', "dump", 1, "heep")
     expect_refusal(125, "usage: pprofc dump .*", "dump", "heap")
     expect_refusal(1, "/dev/null: .*", "threads", "/dev/null")
+
+
+@case
+def a_child_answers_for_itself():
+    with Hanging("child", still=False) as t:
+        child = t.tids["child"][0]
+        for pid in (child, t.pid):
+            done = pprofc("threads", "--names", pid)
+            expect_equal(done.status, 0, f"status ({done.err})")
+            expect_equal(list(blocks(done.out)), [pid], "threads")
+        expect_equal(t.finish(), "", "output")
+
+
+@case
+def a_process_of_another_user():
+    if os.geteuid() != 0:
+        lib.note("summary: skipped a_process_of_another_user: not root")
+        return
+    with Hanging("quiet") as t:
+        command = t.path / "pprofc"
+        shutil.copy(lib.BUILD / "pprofc", command)
+        t.path.chmod(0o755)
+        done = subprocess.run(
+            [command, "threads", str(t.pid)], user=65534, group=65534,
+            extra_groups=[], env=lib.environment(False), capture_output=True,
+            stdin=subprocess.DEVNULL, timeout=60, check=False)
+        expect_equal((done.returncode, done.stderr.decode()),
+                     (1, f"pprofc: process {t.pid}: Permission denied\n"),
+                     "answer")
 
 
 if __name__ == "__main__":

@@ -249,9 +249,22 @@ static void quiet(void)
 	_exit(0);
 }
 
+/* A process and its child, each with a session of its own. */
+static void child(void)
+{
+	kept = allocates(10000);
+	fflush(stdout);
+	if (fork() == 0) {
+		here("child");
+		wait_until_there(1);
+	}
+	end_of_input();
+	_exit(0);
+}
+
 static const struct target_test tests[] = { { "two", two }, { "three", three },
 	{ "rwlock", rwlock }, { "join", join }, { "sleepers", sleepers },
-	{ "runners", runners }, { "quiet", quiet } };
+	{ "runners", runners }, { "quiet", quiet }, { "child", child } };
 
 int main(int argc, char **argv)
 {
