@@ -38,6 +38,10 @@ struct orphan {
 /* Would orphans of this process be its own children? */
 bool orphan_comes_home(void) PP_ANY;
 
+/* Would they be children of a program that is profiled, too: process 1 of a
+ * container? */
+bool orphan_goes_to_host(void) PP_ANY;
+
 /* Could not be asked here: a new process would be the first of a new
  * namespace, whose end is the end of that. */
 bool orphan_is_forbidden(void) PP_ANY;

@@ -237,18 +237,19 @@ static void start(enum symbolizer_occasion occasion, const char *path)
 	const struct orphan_program program = { path, arguments.of,
 		environment };
 	bool comes_home = orphan_comes_home();
-	bool is_init = sys_getpid() == 1;
+	bool to_host = !comes_home && orphan_goes_to_host();
+	bool goes_on = occasion == SYMBOLIZER_GOES_ON;
+	/* It would end with us, or be left to who knows no such child. */
+	bool must_not_be_left = sys_getpid() == 1 || to_host ||
+				(comes_home && occasion == SYMBOLIZER_EXEC);
 
 	make_arguments(&arguments);
-	if (occasion == SYMBOLIZER_GOES_ON && comes_home)
+	if (goes_on && comes_home)
 		start_keeping(&program);
-	else if (occasion == SYMBOLIZER_GOES_ON)
-		start_detached(&program);
-	else if (process.settings.symbols_wait_s)
-		start_and_wait(&program,
-			is_init || (comes_home && occasion == SYMBOLIZER_EXEC));
-	else if (is_init || (comes_home && occasion == SYMBOLIZER_EXEC))
-		say_why_not("it would end with this process: set "
+	else if (!goes_on && process.settings.symbols_wait_s)
+		start_and_wait(&program, must_not_be_left);
+	else if (must_not_be_left)
+		say_why_not("nobody would be there for the helper: set "
 			    "PPROFC_SYMBOLS_TIMEOUT",
 			"");
 	else if (comes_home)
