@@ -19,11 +19,18 @@
 
 #define FILES_MAX 64u
 #define NAMES_BYTES (32u * 1024)
+#define BEFORE_MAX 8u
+#define BEFORE_BYTES 512u /* a file with a longer name is not remembered */
 #define SECOND_NS UINT64_C(1000000000)
 
 /* The files that are to be done: names, each with its NUL. */
 static PP_BIG char names[NAMES_BYTES];
 static uint32_t names_used, file_count;
+
+/* Those that were given to the last helpers, which take what they
+ * know: the process goes on with much the same code. */
+static PP_BIG char before[BEFORE_MAX][BEFORE_BYTES];
+static uint32_t before_next, before_count;
 
 static _Atomic bool forbidden;
 static bool said_why;	 /* once: the reason stays */
@@ -43,6 +50,24 @@ static bool is_wanted(void)
 static void forget_files(void)
 {
 	names_used = file_count = 0;
+}
+
+/* The helper has got them. One that has been removed since, or that has no
+ * lines, does not hurt. */
+static void remember_files(void)
+{
+	const char *name = names;
+
+	for (uint32_t i = 0; i < file_count; i++) {
+		size_t bytes = str_len(name) + 1;
+
+		if (bytes <= BEFORE_BYTES) {
+			__builtin_memcpy(before[before_next], name, bytes);
+			before_next = (before_next + 1) % BEFORE_MAX;
+			before_count = PP_MIN(before_count + 1, BEFORE_MAX);
+		}
+		name += bytes;
+	}
 }
 
 void symbolizer_add(const char *path)
@@ -116,7 +141,7 @@ static bool run_does_it(void)
 /* --- the helper ----------------------------------------------------------- */
 
 struct arguments {
-	const char *of[FILES_MAX + 5];
+	const char *of[FILES_MAX + 2 * BEFORE_MAX + 5];
 	char pid[16];
 };
 
@@ -139,6 +164,10 @@ static void make_arguments(struct arguments *a)
 	a->of[n++] = "--quiet";
 	a->of[n++] = "--pid";
 	a->of[n++] = a->pid;
+	for (uint32_t i = 0; i < before_count; i++) {
+		a->of[n++] = "--cache";
+		a->of[n++] = before[i];
+	}
 	for (uint32_t i = 0; i < file_count; i++) {
 		a->of[n++] = name;
 		name += str_len(name) + 1;
@@ -284,8 +313,10 @@ void symbolizer_start(enum symbolizer_occasion occasion)
 	if (occasion == SYMBOLIZER_GOES_ON && is_busy())
 		return;
 	if (occasion == SYMBOLIZER_GOES_ON || !run_does_it()) {
-		if (may_start(&path))
+		if (may_start(&path)) {
 			start(occasion, path);
+			remember_files();
+		}
 	}
 	forget_files();
 }

@@ -23,6 +23,7 @@ enum option_code {
 	OPTION_TIMEOUT,
 	OPTION_DEMANGLE,
 	OPTION_REBASE,
+	OPTION_CACHE,
 };
 
 static const struct option rows[] = {
@@ -37,6 +38,7 @@ static const struct option rows[] = {
 	{ "debuginfod-timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ "demangle", required_argument, NULL, OPTION_DEMANGLE },
 	{ "rebase", no_argument, NULL, OPTION_REBASE },
+	{ "cache", required_argument, NULL, OPTION_CACHE },
 	{ 0 },
 };
 
@@ -72,18 +74,16 @@ static bool read_style(const char *text, enum names_style *ret)
 	return false;
 }
 
-static bool add_debug_dir(struct find_where *w, const char *dir)
+static bool add_text(const char ***list, size_t *count, const char *text)
 {
-	/* One more than the command line has words is never needed. */
-	const char **list = realloc(
-		w->debug_dirs, (w->debug_dir_count + 1) * sizeof(*list));
+	const char **longer = realloc(*list, (*count + 1) * sizeof(*longer));
 
-	if (!list) {
+	if (!longer) {
 		tell("no memory");
 		return false;
 	}
-	list[w->debug_dir_count++] = dir;
-	w->debug_dirs = list;
+	longer[(*count)++] = text;
+	*list = longer;
 	return true;
 }
 
@@ -110,7 +110,10 @@ static bool set_option(struct command *c, int code)
 		o->where.pid = (pid_t)number;
 		return true;
 	case OPTION_DEBUG_DIR:
-		return add_debug_dir(&o->where, optarg);
+		return add_text(&o->where.debug_dirs, &o->where.debug_dir_count,
+			optarg);
+	case OPTION_CACHE:
+		return add_text(&c->caches, &c->cache_count, optarg);
 	case OPTION_SYSROOT:
 		o->where.sysroot = optarg;
 		return true;
@@ -212,6 +215,11 @@ void command_help(void)
 		"        Names of C++ and Rust functions: the linker's; without"
 		" template\n        arguments and parameters (default), as `go"
 		" tool pprof` shows them; or with.\n"
+		"  --cache=PROFILE\n"
+		"        An earlier profile of the same program, symbolized "
+		"like"
+		" this: what it\n        knows is not looked up again. May be"
+		" given several times.\n"
 		"  --rebase\n"
 		"        Write addresses as they are in the files, so that"
 		" -disasm and -weblist of\n        `go tool pprof` work.\n"

@@ -14,6 +14,8 @@ struct command {
 	struct symbolize_options options;
 	const char *output; /* NULL: each file is replaced */
 	char **files;	    /* NULL-terminated */
+	const char **caches;
+	size_t cache_count;
 	bool help, version;
 };
 

@@ -141,6 +141,32 @@ long functions_add(struct functions *f, const struct function_name *name)
 	return want.name ? intern(f, &want) : -ENOMEM;
 }
 
+static uint32_t copy_string(
+	struct functions *f, const struct pprof *from, uint32_t string)
+{
+	const struct slice *s = &from->strings[string];
+
+	return functions_string(f, (const char *)s->data, s->len);
+}
+
+long functions_copy(
+	struct functions *f, const struct pprof *from, uint32_t function)
+{
+	const struct pprof_function *fn = &from->functions[function];
+	struct pprof_function want = { .changed = true,
+		.name = copy_string(f, from, fn->name),
+		.system_name = copy_string(f, from, fn->system_name),
+		.filename = copy_string(f, from, fn->filename),
+		.start_line = fn->start_line };
+
+	/* Half of a function is none: there was no memory. */
+	if (!want.name != !from->strings[fn->name].len ||
+		!want.system_name != !from->strings[fn->system_name].len ||
+		!want.filename != !from->strings[fn->filename].len)
+		return -ENOMEM;
+	return intern(f, &want);
+}
+
 void functions_make_readable(struct functions *f)
 {
 	if (f->style == NAMES_NONE)

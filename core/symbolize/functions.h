@@ -42,6 +42,10 @@ uint32_t functions_string(struct functions *f, const char *text, size_t len);
 /* The function's index in the profile, or -errno. */
 long functions_add(struct functions *f, const struct function_name *name);
 
+/* A function of another profile: its index in this one, or -errno. */
+long functions_copy(
+	struct functions *f, const struct pprof *from, uint32_t function);
+
 /* Give the functions the profile came with names to read. */
 void functions_make_readable(struct functions *f);
 

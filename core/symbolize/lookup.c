@@ -96,7 +96,9 @@ static int by_unit(const void *a, const void *b)
 	return (x->address > y->address) - (x->address < y->address);
 }
 
-static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct unit *u)
+/* *incomplete is set for a unit whose entries are in a file not found. */
+static bool open_unit(
+	Dwarf *dw, Dwarf_Off offset, struct unit *u, bool *incomplete)
 {
 	Dwarf_Attribute directory;
 	Dwarf_Die die, split;
@@ -109,8 +111,12 @@ static bool open_unit(Dwarf *dw, Dwarf_Off offset, struct unit *u)
 	u->root = die;
 	if (dwarf_cu_info(
 		    die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
-		type == DW_UT_skeleton && split.addr)
-		u->root = split;
+		type == DW_UT_skeleton) {
+		if (split.addr)
+			u->root = split;
+		else
+			*incomplete = true;
+	}
 	u->directory = dwarf_formstring(
 		dwarf_attr(&die, DW_AT_comp_dir, &directory));
 	if (dwarf_getsrclines(&die, &u->lines, &u->line_count) != 0)
@@ -233,7 +239,7 @@ static int visit_unit(Dwarf *dw, const struct lookup_place *places, size_t n,
 	struct unit u;
 	int err;
 
-	if (!open_unit(dw, places[0].unit, &u))
+	if (!open_unit(dw, places[0].unit, &u, v->incomplete))
 		return 0;
 	*rows += u.line_count;
 	err = scopes_find(&u.scopes, &u.root, places, n);

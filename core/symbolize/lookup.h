@@ -36,6 +36,8 @@ struct lookup_visitor {
 	/* libdw never forgets a line it has read. When they are too many, this
 	 * is to close the file and open it anew; NULL ends the lookup. */
 	Dwarf *(*renew)(void *arg);
+	/* Set if part of a unit is in another file that is not there. */
+	bool *incomplete;
 	void *arg;
 };
 

@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "background.h"
+#include "cache.h"
 #include "command.h"
 #include "guard.h"
 #include "load.h"
@@ -31,6 +33,13 @@ static int write_result(const struct command *c, const char *path,
 	return err;
 }
 
+static const char *last_of(char **files)
+{
+	while (files[1])
+		files++;
+	return *files;
+}
+
 static bool do_profile(const struct command *c, const char *path,
 	const struct load *loaded, struct pprof *p)
 {
@@ -44,6 +53,8 @@ static bool do_profile(const struct command *c, const char *path,
 		tell("%s: %s", path, strerror(-err));
 	else
 		err = write_result(c, path, loaded, p);
+	if (!err && c->options.cache && path != last_of(c->files))
+		(void)cache_take(c->options.cache, p);
 	functions_free(&f);
 	return !err && !refused;
 }
@@ -66,6 +77,51 @@ static bool do_file(const struct command *c, const char *path)
 	return good;
 }
 
+struct sized {
+	char *path;
+	off_t size;
+};
+
+static int larger_first(const void *a, const void *b)
+{
+	const struct sized *x = a, *y = b;
+
+	return (x->size < y->size) - (x->size > y->size);
+}
+
+/* Of one program's profiles the large ones have most of what is in the others:
+ * these then find it all in the cache. */
+static void sort_files(char **files)
+{
+	struct sized *list;
+	struct stat st;
+	size_t n = 0;
+
+	while (files[n])
+		n++;
+	list = calloc(n + 1, sizeof(*list));
+	for (size_t i = 0; list && i < n; i++)
+		list[i] = (struct sized){ files[i],
+			stat(files[i], &st) == 0 ? st.st_size : 0 };
+	if (list)
+		qsort(list, n, sizeof(*list), larger_first);
+	for (size_t i = 0; list && i < n; i++)
+		files[i] = list[i].path;
+	free(list);
+}
+
+/* Without memory, and for addresses that are to be changed, all is looked up.
+ */
+static void open_cache(struct command *c)
+{
+	if (c->options.rebase || !(c->cache_count || c->files[1]))
+		return;
+	sort_files(c->files);
+	c->options.cache = cache_new(c->options.style);
+	for (size_t i = 0; c->options.cache && i < c->cache_count; i++)
+		cache_read(c->options.cache, c->caches[i]);
+}
+
 int main(int argc, char **argv) PP_ENTER_NORMAL;
 
 int main(int argc, char **argv)
@@ -86,8 +142,11 @@ int main(int argc, char **argv)
 	/* With a process it was started by that one, not by a user. */
 	if (c.options.where.pid && !background_enter())
 		return 1;
+	open_cache(&c);
 	for (char **path = c.files; *path; path++)
 		good &= do_file(&c, *path);
+	cache_free(c.options.cache);
+	free(c.caches);
 	free(c.options.where.debug_dirs);
 	return good ? 0 : 1;
 }

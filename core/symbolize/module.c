@@ -34,6 +34,7 @@ static void open_alternate(struct module *m, const struct find_where *where)
 		tell("%s: cannot find %s, which has part of its debug "
 		     "information",
 			m->debug.path, name);
+		m->incomplete = true;
 		return;
 	}
 	m->alternate_dwarf = dwarf_begin_elf(

@@ -16,7 +16,8 @@
 struct module {
 	struct object main, debug, alternate; /* each may be missing */
 	Dwarf *dwarf, *alternate_dwarf;
-	bool refused; /* what was there is of another build */
+	bool refused;	 /* what was there is of another build */
+	bool incomplete; /* part of the debug information was not there */
 };
 
 /* Returns whether there is anything to read. */

@@ -26,10 +26,16 @@ enum pprof_field {
 	PPROF_TIME = 9,
 };
 
+/* A field of our own in a mapping: see pprof_mapping.read. */
+#define PPROF_MAPPING_READ 4711u
+
 struct pprof_mapping {
 	uint64_t id, start, limit, offset;
 	uint32_t filename, build_id; /* strings */
 	bool has_functions, has_filenames, has_lines, has_inlines;
+	/* All its locations were looked up in complete debug information, by
+	 * these rules (cache.h); 0 = that is not known. */
+	uint64_t read;
 	bool changed; /* else it is written as `raw` */
 	struct slice raw;
 };

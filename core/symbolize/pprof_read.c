@@ -62,6 +62,8 @@ static void mapping_field(
 {
 	uint64_t v = f->value;
 
+	if (f->number == PPROF_MAPPING_READ && f->type == WIRE_VARINT)
+		m->read = v;
 	if (f->number > 10 || !is_number(r, f))
 		return;
 	switch (f->number) {

@@ -81,6 +81,15 @@ static void emit_message(struct writer *w, uint32_t number)
 	w->message.len = 0;
 }
 
+#define OWN_FIELD 1u /* no field has number 0 */
+
+static bool is_left_out(uint32_t number, uint32_t without)
+{
+	if (number == PPROF_MAPPING_READ)
+		return without & OWN_FIELD;
+	return number < 32 && without & 1u << number;
+}
+
 /* The fields of `raw` but those whose bit is set in `without`. */
 static void copy_fields(struct writer *w, struct slice raw, uint32_t without)
 {
@@ -88,7 +97,7 @@ static void copy_fields(struct writer *w, struct slice raw, uint32_t without)
 	struct wire_field f;
 
 	while (wire_next(&in, &f)) {
-		if (f.number > 31 || !(without & 1u << f.number))
+		if (!is_left_out(f.number, without))
 			wire_put_raw(&w->message, f.whole);
 	}
 }
@@ -97,7 +106,7 @@ static void write_mapping(struct writer *w, const struct pprof_mapping *m)
 {
 	struct wire_out *o = &w->message;
 
-	copy_fields(w, m->raw, m->changed ? 0x79c : 0);
+	copy_fields(w, m->raw, m->changed ? 0x79c | OWN_FIELD : 0);
 	if (m->changed) {
 		wire_put_uint(o, 2, m->start);
 		wire_put_uint(o, 3, m->limit);
@@ -106,6 +115,7 @@ static void write_mapping(struct writer *w, const struct pprof_mapping *m)
 		wire_put_uint(o, 8, m->has_filenames);
 		wire_put_uint(o, 9, m->has_lines);
 		wire_put_uint(o, 10, m->has_inlines);
+		wire_put_uint(o, PPROF_MAPPING_READ, m->read);
 	}
 	emit_message(w, PPROF_MAPPING);
 }

@@ -17,9 +17,11 @@
 #include "symbolize.h"
 #include "tell.h"
 
-/* How a mapping lies in its file. */
+/* How a mapping lies in its file, and whether all was found that there is. */
 struct lie {
 	bool tried, known;
+	bool had_lines; /* by whatever rules */
+	bool wanted, unread;
 	uint64_t bias; /* address - bias = address in the file */
 	GElf_Phdr segment;
 };
@@ -60,18 +62,46 @@ static int list_locations(struct job *j)
 
 	for (size_t i = 0; i < p->location_count; i++) {
 		const struct pprof_location *l = &p->locations[i];
+		struct lie *lie;
+		bool has_line;
 
 		if (!l->mapping || !l->address ||
 			!is_file(&p->strings[mapping_of(j, (uint32_t)i)
 						     ->filename]))
 			continue;
-		if (assign_has_line(p, l) && !j->o->rebase)
+		lie = &j->lies[l->mapping - 1];
+		has_line = assign_has_line(p, l);
+		lie->had_lines |= has_line;
+		if (has_line && !j->o->rebase)
 			continue;
+		lie->wanted = true;
 		if (!LIST_ADD(j->wanted, j->count, j->room))
 			return -ENOMEM;
 		j->wanted[j->count - 1] = (uint32_t)i;
 	}
 	return 0;
+}
+
+/* What the cache knows is not wanted any more. */
+static int ask_cache(struct job *j)
+{
+	struct cache *cache = j->o->cache;
+	size_t left = 0;
+	int err;
+
+	if (!cache)
+		return 0;
+	err = cache_begin(cache, j->f);
+	for (size_t i = 0; i < j->count && !err; i++) {
+		int given = cache_give(cache, j->wanted[i]);
+
+		if (given < 0)
+			err = given;
+		else if (!given)
+			j->wanted[left++] = j->wanted[i];
+	}
+	j->count = left;
+	return err;
 }
 
 static int by_file(const void *a, const void *b, void *arg)
@@ -124,6 +154,14 @@ static Dwarf *renew(void *arg)
 	return module_renew(j->module) ? j->module->dwarf : NULL;
 }
 
+/* Not all is known that could be: another time it may be. */
+static void set_unread(struct job *j, const uint32_t *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		j->lies[mapping_of(j, from[i]) - j->f->p->mappings].unread =
+			true;
+}
+
 /* The addresses as they are in the file; of those without lines so far. */
 static size_t make_places(struct job *j, const struct module *m,
 	const uint32_t *from, size_t n, struct lookup_place *places)
@@ -132,6 +170,8 @@ static size_t make_places(struct job *j, const struct module *m,
 	size_t count = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		if (!lie_of(j, m, from[i])->known)
+			set_unread(j, from + i, 1);
 		if (!lie_of(j, m, from[i])->known ||
 			assign_has_line(p, &p->locations[from[i]]))
 			continue;
@@ -153,22 +193,27 @@ static int look_up(
 	struct job *j, struct module *m, const uint32_t *from, size_t n)
 {
 	struct lookup_place *places = calloc(n, sizeof(*places));
+	size_t count;
+	bool incomplete = m->incomplete || !m->main.elf || !m->dwarf;
 	int err = 0;
 
 	if (!places)
 		return -ENOMEM;
 	j->module = m;
 	assign_open(&j->give, j->f, m);
-	n = make_places(j, m, from, n, places);
-	qsort(places, n, sizeof(*places), by_address);
+	count = make_places(j, m, from, n, places);
+	qsort(places, count, sizeof(*places), by_address);
 	if (m->dwarf)
-		err = lookup(m->dwarf, places, n,
-			&(struct lookup_visitor){ visit, renew, j });
-	for (size_t i = 0; i < n && !err; i++)
+		err = lookup(m->dwarf, places, count,
+			&(struct lookup_visitor){
+				visit, renew, &incomplete, j });
+	for (size_t i = 0; i < count && !err; i++)
 		err = assign_symbol(
 			&j->give, places[i].user, places[i].address);
 	assign_close(&j->give);
 	free(places);
+	if (incomplete)
+		set_unread(j, from, n);
 	return err;
 }
 
@@ -193,6 +238,8 @@ static int do_file(struct job *j, const uint32_t *from, size_t n)
 	tell_file(path);
 	if (module_open(&m, &j->o->where, &what))
 		err = look_up(j, &m, from, n);
+	else
+		set_unread(j, from, n);
 	j->refused += m.refused;
 	module_close(&m);
 	free(path);
@@ -228,11 +275,31 @@ static void rebase(struct job *j)
 	}
 }
 
+/* What a later run may take for complete (cache.h). */
+static void set_read(struct job *j)
+{
+	struct pprof *p = j->f->p;
+	uint64_t rules = cache_rules(j->o->style);
+
+	for (size_t i = 0; i < p->mapping_count; i++) {
+		struct pprof_mapping *m = &p->mappings[i];
+		const struct lie *lie = &j->lies[i];
+		bool was = m->read == rules;
+		bool is = was || (lie->wanted && !lie->had_lines);
+		uint64_t read = is && !lie->unread ? rules : 0;
+
+		m->changed |= m->read != read;
+		m->read = read;
+	}
+}
+
 static int do_all(struct job *j)
 {
 	int err = list_locations(j);
 	size_t from = 0, to;
 
+	if (!err)
+		err = ask_cache(j);
 	if (j->count)
 		qsort_r(j->wanted, j->count, sizeof(*j->wanted), by_file, j);
 	for (; from < j->count && !err; from = to) {
@@ -243,6 +310,8 @@ static int do_all(struct job *j)
 		err = do_file(j, j->wanted + from, to - from);
 	}
 	tell_progress_end();
+	if (!err)
+		set_read(j);
 	if (!err && j->o->rebase)
 		rebase(j);
 	return err;

@@ -9,6 +9,7 @@
 
 #include "pp.h"
 
+#include "cache.h"
 #include "find.h"
 #include "functions.h"
 #include "pprof.h"
@@ -17,6 +18,7 @@ struct symbolize_options {
 	struct find_where where;
 	enum names_style style;
 	bool rebase;
+	struct cache *cache; /* NULL: none; not with rebase */
 };
 
 /* What is wrong with a file is said; *ret_refused counts files that were of

@@ -120,7 +120,12 @@ class Stage:
 
     def files(self, one):
         """The files that one helper was given."""
-        return one["arguments"][3:]
+        return one["arguments"][3 + 2 * len(self.caches(one)):]
+
+    def caches(self, one):
+        """The files it may take lines from."""
+        more = one["arguments"][3:]
+        return [b for a, b in zip(more[::2], more[1::2]) if a == "--cache"]
 
 
 def allocating():
@@ -346,6 +351,26 @@ def helper_of_another_user_is_run_only_where_the_library_is():
         expect_equal(len(stage.said("begun")), begun, "helpers")
         expect("belongs to another user" in stage.log(),
                f"the log says {stage.log()!r}")
+
+
+@case
+def helper_gets_what_the_last_one_did():
+    with Stage() as stage:
+        process = stage.start(
+            ["perl", "-e", "my @a = map { 'x' x $_ } 1 .. 2000; $| = 1; "
+             "print 'x'; <STDIN>; exit 3"],
+            {"PPROFC_PROFILES": "heap"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        expect_equal(process.stdout.read(1), b"x", "output")
+        process.send_signal(signal.SIGUSR2)
+        first = stage.files(stage.one())
+        process.communicate(b"\n", timeout=20)
+        wait_for(lambda: len(stage.said()) == 2, "second helper")
+        one, other = sorted(stage.said(), key=lambda s: s["begin"])
+        expect_equal((stage.caches(one), stage.caches(other)), ([], first),
+                     "files to take lines from")
+        expect(first and set(first) != set(stage.files(other)),
+               f"files {stage.files(other)}")
 
 
 @case

@@ -73,6 +73,7 @@ static Dwarf *renew(void *arg)
 static void look_up(struct state *s)
 {
 	struct lookup_place places[PLACES];
+	bool incomplete = false;
 
 	for (uint32_t i = 0; i < PLACES; i++)
 		places[i] = (struct lookup_place){ .address = i * 16u,
@@ -80,7 +81,8 @@ static void look_up(struct state *s)
 	entry_names_init(&s->names);
 	if (s->m.dwarf)
 		(void)lookup(s->m.dwarf, places, PLACES,
-			&(struct lookup_visitor){ visit, renew, s });
+			&(struct lookup_visitor){
+				visit, renew, &incomplete, s });
 	entry_names_free(&s->names);
 }
 
