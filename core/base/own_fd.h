@@ -27,7 +27,8 @@
 struct own_fd {
 	int fd; /* -1: none */
 	uint64_t dev, ino;
-	uint64_t size; /* when it was opened */
+	uint64_t size;	   /* when it was opened */
+	int64_t changed_s; /* its last change before, CLOCK_REALTIME */
 	uint32_t uid, mode;
 };
 
@@ -86,6 +87,7 @@ static inline int own_fd_open_any(
 		.dev = st.st_dev,
 		.ino = st.st_ino,
 		.size = (uint64_t)st.st_size,
+		.changed_s = st.st_mtim.tv_sec,
 		.uid = st.st_uid,
 		.mode = st.st_mode,
 	};

@@ -3,7 +3,9 @@
  * V8, the JVM, .NET, Python and others write: lines "START SIZE NAME", hex.
  *
  * The file lies in a directory anyone may write to: it must be a regular file
- * of this user (or root), and is not followed through a symbolic link.
+ * of this user (or root), and is not followed through a symbolic link. One that
+ * was last written before this program was started is of another, which had the
+ * same process id.
  *
  * Context: PP_ANY.
  */
@@ -18,6 +20,7 @@
 
 #define MAP_BYTES_MAX (UINT64_C(256) << 20)
 #define NAME_MAX_BYTES 4096u
+#define COARSE_S 2 /* times of files, at the worst */
 
 struct map_scan {
 	struct symbols *y;
@@ -26,14 +29,22 @@ struct map_scan {
 	uint32_t budget; /* addresses visited; against overlapping lines */
 };
 
-static int open_map(struct own_fd *f, uint32_t pid)
+static bool is_for(const struct own_fd *f, const struct session *s)
+{
+	int64_t start_s = (int64_t)(s->start_wall_ns / 1000000000u);
+
+	return f->changed_s + COARSE_S >= start_s &&
+	       (f->uid == 0 || f->uid == (uint32_t)sys_call0(SYS_geteuid));
+}
+
+static int open_map(struct own_fd *f, const struct session *s)
 {
 	char path[64];
 	int err;
 
-	(void)fmt(path, sizeof(path), "/tmp/perf-%u.map", pid);
+	(void)fmt(path, sizeof(path), "/tmp/perf-%u.map", s->identity.pid);
 	err = own_fd_open(f, path, O_RDONLY | O_NOFOLLOW, 0);
-	if (err || f->uid == 0 || f->uid == (uint32_t)sys_call0(SYS_geteuid))
+	if (err || is_for(f, s))
 		return err;
 	(void)own_fd_close(f);
 	return -EPERM;
@@ -140,7 +151,7 @@ enum symbols_result symbols_find_jit(
 	struct map_scan c = { y, wanted, n, 1u << 22 };
 	struct own_fd f;
 
-	if (!y->own_process || open_map(&f, y->session->identity.pid) != 0)
+	if (!y->own_process || open_map(&f, y->session) != 0)
 		return SYMBOLS_MISSING;
 	scan_map(&c, &f);
 	(void)own_fd_close(&f);

@@ -221,6 +221,8 @@ static void write_map(const char *file, const char *text)
 
 TEST(perf_map_names_code_made_at_run_time)
 {
+	static const struct timespec long_ago[2] = { { 1000000000, 0 },
+		{ 1000000000, 0 } };
 	char file[64];
 
 	(void)snprintf(
@@ -235,6 +237,9 @@ TEST(perf_map_names_code_made_at_run_time)
 	write_map(file, "1000 10 first\n1000 8 second\n");
 	CHECK(strcmp(map_name(0x1007), "second") == 0);
 	CHECK(strcmp(map_name(0x1008), "first") == 0);
+	/* Of a process that had our id. */
+	CHECK_EQ(utimensat(AT_FDCWD, file, long_ago, 0), 0);
+	CHECK(strcmp(map_name(0x1000), "") == 0);
 	/* Not followed, not waited for. */
 	(void)unlink(file);
 	write_map(path, "1000 10 first\n");
