@@ -64,7 +64,7 @@ static const struct session *map_file(const char *path, int *ret_fd)
 
 /* Its own, not that of its parent, which a forked child may still have. The
  * path is as the process itself finds it, which may have another root. */
-static const struct session *map_if_own(
+static PP_NORMAL const struct session *map_if_own(
 	const char *inside, pid_t pid, int *ret_fd)
 {
 	char path[PATH_MAX + 32];
@@ -82,7 +82,7 @@ static const struct session *map_if_own(
 	return NULL;
 }
 
-static enum found find_session(
+static PP_NORMAL enum found find_session(
 	pid_t pid, const struct session **ret, int *ret_fd)
 {
 	char name[64], line[PATH_MAX + 256], path[PATH_MAX];
@@ -123,7 +123,7 @@ static bool is_usable(const struct session *s, pid_t pid)
 	return true;
 }
 
-static const struct session *open_session(pid_t pid, int *ret_fd)
+static PP_NORMAL const struct session *open_session(pid_t pid, int *ret_fd)
 {
 	const struct session *s = NULL;
 
@@ -153,7 +153,7 @@ static const struct session *open_session(pid_t pid, int *ret_fd)
 
 /* --- the question --------------------------------------------------------- */
 
-static bool send(pid_t pid, int sig, uint32_t kinds)
+static PP_NORMAL bool send(pid_t pid, int sig, uint32_t kinds)
 {
 	siginfo_t info = { .si_signo = sig, .si_code = SI_QUEUE };
 	pid_t tid = whom_to_signal(pid, sig);
@@ -175,13 +175,13 @@ static bool send(pid_t pid, int sig, uint32_t kinds)
 
 /* --- the answer ----------------------------------------------------------- */
 
-static bool has_ended(const struct session *s, pid_t pid)
+static PP_NORMAL bool has_ended(const struct session *s, pid_t pid)
 {
 	return atomic_load(&s->state) == SESSION_FINAL ||
 	       (kill(pid, 0) != 0 && errno == ESRCH) || !whom_pid_inside(pid);
 }
 
-static bool await(
+static PP_NORMAL bool await(
 	const struct session *s, pid_t pid, uint32_t before, unsigned seconds)
 {
 	static const struct timespec pause = { 0, 2000000 };
@@ -200,8 +200,8 @@ static bool await(
 }
 
 /* One of us at a time, so that each answer belongs to its question. */
-static bool ask_locked(const struct session *s, pid_t pid, uint32_t kinds,
-	unsigned seconds, struct answer *ret)
+static PP_NORMAL bool ask_locked(const struct session *s, pid_t pid,
+	uint32_t kinds, unsigned seconds, struct answer *ret)
 {
 	uint32_t before = atomic_load(&s->asking.answered);
 	uint32_t written[PROFILE_KINDS];
