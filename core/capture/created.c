@@ -53,16 +53,9 @@ void created_main(struct session *s)
 	t->in_hook = was;
 }
 
-static struct session *session_for(void)
-{
-	if (pp_unlikely(!process_session_peek()))
-		process_await_session(PROCESS_HOOK_PATIENCE_NS);
-	return process_session();
-}
-
 static void record(struct thread_state *t, const struct arch_regs *regs)
 {
-	struct session *s = session_for();
+	struct session *s = process_session_awaited();
 	struct self_time cost;
 
 	if (!s) {

@@ -117,7 +117,7 @@ void heap_record(void *p, size_t size, uint64_t weight,
 {
 	if (p) {
 		if (pp_unlikely(!process_session_peek()))
-			process_await_session(PROCESS_HOOK_PATIENCE_NS);
+			(void)process_session_awaited();
 		sample_alloc(p, size, weight, regs, site);
 	}
 	thread_state.in_hook = 0; /* as heap_begin() found it */

@@ -184,6 +184,16 @@ struct session *process_session(void)
 	return pp_likely(s != NULL) ? s : create_session();
 }
 
+struct session *process_session_awaited(void)
+{
+	struct session *s = process_session();
+
+	if (pp_likely(s != NULL))
+		return s;
+	process_await_session(PROCESS_HOOK_PATIENCE_NS);
+	return process_session_peek();
+}
+
 void process_count(enum stat_id id, uint64_t n)
 {
 	struct session *s = process_session_peek();

@@ -102,6 +102,10 @@ void process_await_session(uint64_t patience_ns) PP_ANY;
 /* Where a thread or the process ends, and its account with it. */
 #define PROCESS_END_PATIENCE_NS UINT64_C(2000000000)
 
+/* For hooks: the session, also if another thread is just making it. The first
+ * samples of a program are often many at once. NULL as process_session(). */
+struct session *process_session_awaited(void) PP_ANY;
+
 /* The session if there is one already. */
 static inline struct session *process_session_peek(void)
 {

@@ -117,11 +117,8 @@ static struct record record_of(struct thread_state *t, uint32_t row,
 
 static struct session *session_for(void)
 {
-	struct session *s;
+	struct session *s = process_session_awaited();
 
-	if (pp_unlikely(!process_session_peek()))
-		process_await_session(PROCESS_HOOK_PATIENCE_NS);
-	s = process_session();
 	if (!s)
 		process_count(STAT_LOST_LOCK_SESSION, 1);
 	return s;

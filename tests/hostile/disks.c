@@ -197,7 +197,9 @@ static void quota_of_sessions(void)
 static void quota_reached_later(void)
 {
 	mount_with_quota("/var/tmp");
-	work();
+	burn(30);
+	churn(300);
+	dump();
 	sync();
 	fill("/var/tmp/filler", EDQUOT);
 	sync();
