@@ -38,7 +38,8 @@ static void count_taken(struct lock_budget *b, uint32_t half)
 	uint32_t taken = atomic_fetch_add(&b->taken, 1) + 1;
 	uint32_t limit = atomic_load(&b->until_raise);
 
-	if (taken < limit || !atomic_compare_exchange_strong(
+	/* 0: another thread is just beginning the first window. */
+	if (!limit || taken < limit || !atomic_compare_exchange_strong(
 				     &b->until_raise, &limit, limit + half))
 		return;
 	if (atomic_load(&b->shift) < LOCK_BUDGET_SHIFT_MAX)

@@ -3,7 +3,7 @@
 
 For each: stdout, stderr and status byte by byte with and without; a named
 function with at least a stated share of the CPU time, as `go tool pprof -top`
-shows it; more than 99 % of the stacks complete (starts.py). Fields that differ
+shows it; all but 0.5 % of the stacks complete (starts.py). Fields that differ
 from run to run anyway are masked and listed beside the program.
 """
 
