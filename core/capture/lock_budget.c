@@ -39,8 +39,9 @@ static void count_taken(struct lock_budget *b, uint32_t half)
 	uint32_t limit = atomic_load(&b->until_raise);
 
 	/* 0: another thread is just beginning the first window. */
-	if (!limit || taken < limit || !atomic_compare_exchange_strong(
-				     &b->until_raise, &limit, limit + half))
+	if (!limit || taken < limit ||
+		!atomic_compare_exchange_strong(
+			&b->until_raise, &limit, limit + half))
 		return;
 	if (atomic_load(&b->shift) < LOCK_BUDGET_SHIFT_MAX)
 		atomic_fetch_add(&b->shift, 1);
