@@ -75,8 +75,8 @@ def redis_with_io_threads():
             lib.wait_for(socket.exists, "socket of redis-server")
             for argv, wanted in (
                     (["redis-cli", "-s", socket, "set", "k", "v"], b"OK\n"),
-                    (["redis-benchmark", "-s", socket, "-n", "3000", "-c",
-                      "20", "-P", "16", "-t", "set", "-q"], None),
+                    (["redis-benchmark", "-s", socket, "-n", "60000", "-c",
+                      "100", "-P", "16", "-t", "set", "-q"], None),
                     (["redis-cli", "-s", socket, "get", "k"], b"v\n"),
                     (["redis-cli", "-s", socket, "shutdown"], b"")):
                 done = subprocess.run(
