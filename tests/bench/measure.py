@@ -39,6 +39,8 @@ def variants(build):
         "none": Variant("none", None, {}),
         "forwarder": Variant("none", build / "bench" / "forwarder.so", {}),
         "pprofc": Variant("none", lib.LIBRARY, ours),
+        "pprofc heap": Variant("none", lib.LIBRARY,
+                               dict(ours, PPROFC_PROFILES="heap")),
         "pprofc R=1": Variant("none", lib.LIBRARY,
                               dict(ours, PPROFC_HEAP_RATE="1")),
         # the lowest rate at which no stack is remembered: each is walked
@@ -119,7 +121,7 @@ class Runner:
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(
                 [str(a) for a in argv], input=stdin, cwd=d, check=False,
-                env=lib.environment(False, extra), timeout=120,
+                env=lib.environment(False, extra), timeout=300,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return (done.stdout.decode(errors="replace"),
@@ -151,3 +153,12 @@ class Runner:
         found = re.search(r"Collected : (\d+)", err)
         lib.expect(found, f"callgrind: {err[-300:]}")
         return int(found[1]) / n
+
+    def program_instructions(self, name, argv, stdin):
+        """Instructions of a whole program, its own process alone."""
+        err = self.run(name, ["valgrind", "--tool=callgrind",
+                              "--callgrind-out-file=/dev/null", *argv],
+                       stdin)[1]
+        found = re.search(r"Collected : (\d+)", err)
+        lib.expect(found, f"callgrind: {err[-300:]}")
+        return int(found[1])
