@@ -199,16 +199,30 @@ static bool has_library(struct own_fd *maps)
 	return false;
 }
 
+/* Is /proc that of our PID namespace? Else its process 1 is another one's. */
+static bool proc_is_ours(void)
+{
+	char link[32], own[32];
+
+	(void)fmt(own, sizeof(own), "%d", sys_getpid());
+	return program_read_link("/proc/self", link, sizeof(link)) &&
+	       str_eq(link, own);
+}
+
+/* Where that cannot be found out: it may be. */
 bool orphan_goes_to_host(void)
 {
 	char ns[64];
 	struct own_fd maps;
 	bool has;
 
-	if (!program_read_link("/proc/self/ns/pid", ns, sizeof(ns)) ||
-		str_eq(ns, FIRST_PID_NAMESPACE) ||
-		own_fd_open_any(&maps, "/proc/1/maps", O_RDONLY, 0) != 0)
+	if (!program_read_link("/proc/self/ns/pid", ns, sizeof(ns)))
+		return true;
+	if (str_eq(ns, FIRST_PID_NAMESPACE))
 		return false;
+	if (!proc_is_ours() ||
+		own_fd_open_any(&maps, "/proc/1/maps", O_RDONLY, 0) != 0)
+		return true;
 	has = has_library(&maps);
 	(void)own_fd_close(&maps);
 	return has;
