@@ -8,9 +8,9 @@
  * that ask us for something wait (sigaction.c). libc's siglongjmp restores the
  * mask first and leaves the stack then: in between, a timer's signal that has
  * waited would be put below the frames of the handler, and two do not fit into
- * 8 KiB. So it is taken off the queue. What it stood for has not been booked,
- * and is charged when the thread ends. A tick in the microsecond until libc has
- * left the stack is not helped.
+ * 8 KiB. So it is taken off the queue, and the timer's next expiry put off
+ * until libc has left the stack. What they stood for has not been booked, and
+ * is charged when the thread ends.
  *
  * Otherwise nothing is done.
  *
@@ -28,11 +28,12 @@
 #include "real.h"
 #include "signal_uses.h"
 #include "sys.h"
+#include "timers.h"
 
 /* What _FORTIFY_SOURCE makes of the others. */
 _Noreturn void __longjmp_chk(struct __jmp_buf_tag env[1], int value);
 
-static PP_COLD void drop_tick(void)
+static PP_COLD void no_tick(void)
 {
 	static const struct timespec now = { 0, 0 };
 	int sig = signal_of_timers();
@@ -40,6 +41,7 @@ static PP_COLD void drop_tick(void)
 
 	if (sig <= 0 || !lifecycle_is_ours())
 		return;
+	timers_thread_postpone();
 	only = UINT64_C(1) << (sig - 1);
 	(void)sys_call4(SYS_rt_sigtimedwait, &only, NULL, &now, sizeof(only));
 }
@@ -77,7 +79,7 @@ static inline bool may_leave_hook(void)
 			leave_hook(arch_jump_sp(env->__jmpbuf));               \
 		if (env->__mask_was_saved &&                                   \
 			altstack_holds((uintptr_t)__builtin_frame_address(0))) \
-			drop_tick();                                           \
+			no_tick();                                             \
 		real.name(env, value);                                         \
 		__builtin_unreachable();                                       \
 	}

@@ -202,6 +202,21 @@ void account_book(struct counted_thread *t, uint64_t periods)
 	atomic_fetch_add(&covered_ns, periods * process.cpu_period_ns);
 }
 
+#define QUIET_NS UINT64_C(1000000)
+
+void account_postpone(struct counted_thread *t)
+{
+	uint64_t period = process.cpu_period_ns, next = t->first_ns;
+	uint64_t quiet = account_clock_ns(atomic_load(&t->tid)) + QUIET_NS;
+	int id = atomic_load(&t->timer);
+
+	if (!next || id < 0)
+		return;
+	if (next <= quiet)
+		next += ((quiet - next) / period + 1) * period;
+	set_timer(id, TIMER_ABSTIME, next, period);
+}
+
 void account_pause(struct counted_thread *t, bool pause)
 {
 	if (t->paused == pause)

@@ -47,6 +47,10 @@ void account_book(struct counted_thread *t, uint64_t periods) PP_ANY;
 /* No timer for t until further notice. */
 void account_pause(struct counted_thread *t, bool pause) PP_ANY;
 
+/* No expiry of t in its next millisecond: what would come then is not booked,
+ * and so is due when the account is closed. */
+void account_postpone(struct counted_thread *t) PP_ANY;
+
 /* A timer for the thread that has expired already: its signal comes as soon as
  * the thread is found running, with this value. Its id, or -errno. */
 int account_alarm(uint32_t tid, uint64_t value) PP_ANY;

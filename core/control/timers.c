@@ -254,6 +254,21 @@ void timers_thread_end(void)
 	sys_restore_signals(&old);
 }
 
+void timers_thread_postpone(void)
+{
+	struct counted_thread *t;
+	sys_sigset old;
+
+	sys_block_signals(&old);
+	if (lock_or_count()) {
+		t = registry_find((uint32_t)sys_gettid());
+		if (t)
+			account_postpone(t);
+		registry_unlock();
+	}
+	sys_restore_signals(&old);
+}
+
 void timers_thread_pause(bool pause)
 {
 	uint32_t tid = (uint32_t)sys_gettid();

@@ -44,6 +44,9 @@ void timers_thread_begin(uint64_t start_pc) PP_ANY;
 /* ... and is about to end. */
 void timers_thread_end(void) PP_ANY;
 
+/* No signal of its timer in the calling thread's next millisecond; what is due
+ * then is charged at its end. */
+void timers_thread_postpone(void) PP_ANY;
 /* The calling thread has no timer until further notice: what is due meanwhile
  * is charged at its end. A forked child has to be told again. */
 void timers_thread_pause(bool pause) PP_ANY;
