@@ -3,7 +3,8 @@
  *
  * An answer is one word, {round, stack}: a handler puts its stack where the
  * round of its timer still stands alone, so that one which comes late, for a
- * round that is over, changes nothing. Words are never unmapped.
+ * round that is over, changes nothing. Words are never unmapped, nor is a list
+ * that was outgrown: together less than the next one.
  */
 #include "pp.h"
 
@@ -292,12 +293,12 @@ void all_threads_here(uint64_t value, const ucontext_t *uc, bool foreign)
 {
 	uint64_t asked = value >> 32 << 32;
 	uint32_t i = (uint32_t)value & INT32_MAX, stack;
-	_Atomic uint64_t *word = atomic_load(&answers) + i;
+	_Atomic uint64_t *words = atomic_load(&answers);
 
-	if (asked >> 32 != atomic_load(&round_now))
+	if (!words || asked >> 32 != atomic_load(&round_now))
 		return;
 	stack = sample_stack_here(uc, foreign);
-	(void)atomic_compare_exchange_strong(word, &asked, asked | stack);
+	(void)atomic_compare_exchange_strong(&words[i], &asked, asked | stack);
 }
 
 void all_threads_reset(void)

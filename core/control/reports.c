@@ -112,6 +112,14 @@ static void write_apart(struct set *set)
 		own_stack_run(write_set, set);
 }
 
+/* What is recorded only when somebody asks. */
+static void complete(uint32_t kinds)
+{
+	timers_look();
+	if (kinds & PROFILE_BIT(PROFILE_THREADCREATE))
+		created_main(process_session_peek());
+}
+
 static bool write_locked(struct set *set)
 {
 	sys_sigset old;
@@ -145,9 +153,7 @@ void reports_write(uint32_t kinds, enum report_occasion occasion,
 		(!set.kinds || (process.settings.heap_foreign &&
 				       !(set.kinds & ~PROFILE_HEAP_FAMILY))))
 		log_line("no heap profile is being made");
-	timers_look();
-	if (set.kinds & PROFILE_BIT(PROFILE_THREADCREATE))
-		created_main(process_session_peek());
+	complete(set.kinds);
 	if (set.kinds && session_for(set.kinds))
 		(void)write_locked(&set);
 }
@@ -162,7 +168,7 @@ void reports_answer(uint32_t asked)
 		.names_only = (asked & ASKING_NAMES_ONLY) != 0 };
 	struct session *s = process_session();
 
-	timers_look();
+	complete(set.kinds);
 	if (s && write_locked(&set))
 		atomic_fetch_add(&s->asking.answered, 1);
 }
