@@ -44,50 +44,63 @@ static struct entries_skip kind(enum skip_kind k)
 	return (struct entries_skip){ k, 0 };
 }
 
-static struct entries_skip skip_of(const struct entries *e, unsigned form)
+/* The size of a value of this form; -1 if it says itself. */
+static int fixed_bytes(const struct entries *e, unsigned form)
 {
 	switch (form) {
 	case DW_FORM_flag_present:
 	case DW_FORM_implicit_const:
-		return bytes(0);
+		return 0;
 	case DW_FORM_data1:
 	case DW_FORM_ref1:
 	case DW_FORM_flag:
 	case DW_FORM_strx1:
 	case DW_FORM_addrx1:
-		return bytes(1);
+		return 1;
 	case DW_FORM_data2:
 	case DW_FORM_ref2:
 	case DW_FORM_strx2:
 	case DW_FORM_addrx2:
-		return bytes(2);
+		return 2;
 	case DW_FORM_strx3:
 	case DW_FORM_addrx3:
-		return bytes(3);
+		return 3;
 	case DW_FORM_data4:
 	case DW_FORM_ref4:
 	case DW_FORM_ref_sup4:
 	case DW_FORM_strx4:
 	case DW_FORM_addrx4:
-		return bytes(4);
+		return 4;
 	case DW_FORM_data8:
 	case DW_FORM_ref8:
 	case DW_FORM_ref_sig8:
 	case DW_FORM_ref_sup8:
-		return bytes(8);
+		return 8;
 	case DW_FORM_data16:
-		return bytes(16);
+		return 16;
 	case DW_FORM_addr:
-		return bytes(e->address_size);
+		return e->address_size;
 	case DW_FORM_ref_addr:
-		return bytes(e->version < 3 ? e->address_size : e->offset_size);
+		return e->version < 3 ? e->address_size : e->offset_size;
 	case DW_FORM_strp:
 	case DW_FORM_line_strp:
 	case DW_FORM_sec_offset:
 	case DW_FORM_strp_sup:
 	case DW_FORM_GNU_ref_alt:
 	case DW_FORM_GNU_strp_alt:
-		return bytes(e->offset_size);
+		return e->offset_size;
+	default:
+		return -1;
+	}
+}
+
+static struct entries_skip skip_of(const struct entries *e, unsigned form)
+{
+	int fixed = fixed_bytes(e, form);
+
+	if (fixed >= 0)
+		return bytes((uint32_t)fixed);
+	switch (form) {
 	case DW_FORM_sdata:
 	case DW_FORM_udata:
 	case DW_FORM_ref_udata:
