@@ -79,23 +79,7 @@
 	X(int, siginterrupt, (int sig, int interrupt), (sig, interrupt))       \
 	X(int, sighold, (int sig), (sig))                                      \
 	X(int, sigsuspend, (const sigset_t *set), (set))                       \
-	X(int, ppoll,                                                          \
-		(struct pollfd * fds, nfds_t n,                                \
-			const struct timespec *timeout, const sigset_t *set),  \
-		(fds, n, timeout, set))                                        \
-	X(int, __ppoll_chk,                                                    \
-		(struct pollfd * fds, nfds_t n,                                \
-			const struct timespec *timeout, const sigset_t *set,   \
-			size_t bytes),                                         \
-		(fds, n, timeout, set, bytes))                                 \
-	X(int, pselect,                                                        \
-		(int n, fd_set *r, fd_set *w, fd_set *e,                       \
-			const struct timespec *timeout, const sigset_t *set),  \
-		(n, r, w, e, timeout, set))                                    \
-	X(int, epoll_pwait,                                                    \
-		(int fd, struct epoll_event *events, int most, int timeout,    \
-			const sigset_t *set),                                  \
-		(fd, events, most, timeout, set))                              \
+	WAITS_MASKED(X)                                                        \
 	X(int, sigwait, (const sigset_t *set, int *ret_sig), (set, ret_sig))   \
 	X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *ret_info),        \
 		(set, ret_info))                                               \
