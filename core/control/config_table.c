@@ -41,7 +41,7 @@ const struct config_variable config_table[] = {
 			"overwritten." },
 	{ .name = "PPROFC_PROFILES",
 		.value = "LIST",
-		.fallback = "cpu,heap",
+		.fallback = "cpu,heap,mutex,block",
 		.accepted = "cpu, heap, allocs, heap_peak, mutex, block, "
 			    "threadcreate, goroutine (or threads) separated "
 			    "by commas, or none",
