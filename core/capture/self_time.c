@@ -6,11 +6,42 @@
 #include "self_time.h"
 #include "sys.h"
 
-PP_COLD void self_start(struct self_time *st, uint64_t weight)
+#define FIRST 64u    /* up to here each is timed, */
+#define SECOND 1024u /* up to here one in OFTEN, from here one in SELDOM */
+#define OFTEN 16u
+#define SELDOM 1024u
+
+/* The length of the block that the n-th lies in. */
+static uint32_t block_of(uint32_t n)
+{
+	return n < SECOND ? OFTEN : SELDOM;
+}
+
+static uint32_t middle(uint32_t n)
+{
+	uint32_t length = block_of(n), block = n / length;
+
+	return block * length + length / 2 + block % 2;
+}
+
+/* Which is timed after the n-th has been. */
+static uint32_t next_timed(uint32_t n)
+{
+	if (n < FIRST)
+		return n + 1;
+	if (middle(n) > n)
+		return middle(n);
+	return middle((n / block_of(n) + 1) * block_of(n));
+}
+
+PP_COLD void self_start(struct thread_state *t, struct self_time *st)
 {
 	uint64_t first = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint32_t n = t->timed + 1, next = next_timed(n);
 
-	st->weight = weight;
+	t->timed = next - 1;
+	t->untimed = next - n - 1;
+	st->weight = n <= FIRST ? 1 : block_of(n);
 	st->began = sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	st->clock_ns = st->began - first;
 }

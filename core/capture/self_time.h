@@ -32,32 +32,17 @@ static inline void note_time(struct session *s, uint64_t ns)
 			&s->seen_mono_ns, ns, memory_order_relaxed);
 }
 
-void self_start(struct self_time *st, uint64_t weight) PP_ANY;
+void self_start(struct thread_state *t, struct self_time *st) PP_ANY;
 void self_add(struct session *s, const struct self_time *st) PP_ANY;
-
-#define SELF_FIRST 64u
-#define SELF_SECOND 1024u
-#define SELF_OFTEN 16u
-#define SELF_SELDOM 1024u
-
-static inline bool self_due(uint32_t n, uint32_t every)
-{
-	return n % every == every / 2 + (n / every) % 2;
-}
 
 static inline void self_begin(struct thread_state *t, struct self_time *st)
 {
-	uint32_t n = ++t->slow_paths;
-
-	st->weight = 0;
-	if (pp_unlikely(n <= SELF_SECOND)) {
-		if (n <= SELF_FIRST)
-			self_start(st, 1);
-		else if (self_due(n, SELF_OFTEN))
-			self_start(st, SELF_OFTEN);
-	} else if (pp_unlikely(self_due(n, SELF_SELDOM))) {
-		self_start(st, SELF_SELDOM);
+	if (pp_unlikely(t->untimed == 0)) {
+		self_start(t, st);
+		return;
 	}
+	t->untimed--;
+	st->weight = 0;
 }
 
 static inline void self_end(struct session *s, const struct self_time *st)

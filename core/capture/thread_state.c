@@ -16,7 +16,7 @@ PP_COLD void thread_state_renew(struct thread_state *t, uint32_t generation)
 	t->tid = (uint32_t)sys_gettid();
 	t->slot = 0;
 	t->rng = 0;
-	t->slow_paths = 0;
+	t->timed = t->untimed = 0;
 	t->lock_frame = NULL;
 	t->generation = generation;
 }

@@ -29,8 +29,8 @@ struct thread_state {
 	 * handler. Hooks then pass through unrecorded. */
 	volatile uint32_t in_hook;
 	volatile uint32_t in_handler;
-	uint32_t heap_seeded; /* heap.c: heap_until has been drawn */
-	uint32_t slow_paths;  /* sample.c: which of them are timed */
+	uint32_t heap_seeded;	 /* heap.c: heap_until has been drawn */
+	uint32_t timed, untimed; /* self_time.c: slow paths till the next */
 	uint32_t end_seen; /* its end will be noticed: memory may be its own */
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
 	struct memo *memos;	     /* memo.c */
