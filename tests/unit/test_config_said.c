@@ -56,7 +56,7 @@ TEST(default_dump_signal_needs_a_heap_profile)
 {
 	READ("PPROFC_PROFILES", "cpu");
 	CHECK_EQ(got.dump_signal, 0);
-	READ("PPROFC_HEAP_RATE", "0");
+	READ("PPROFC_HEAP_RATE", "0", "PPROFC_PROFILES", "cpu,heap");
 	CHECK_EQ(got.dump_signal, 0);
 	CHECK(got.profiles != 0);
 	READ("PPROFC_PROFILES", "cpu", "PPROFC_SIGNAL", "USR2");
