@@ -30,10 +30,10 @@ TEST(empty_environment_gives_documented_defaults)
 {
 	READ(NULL);
 	CHECK_EQ(said_count, 0);
-	CHECK_EQ(got.profiles,
-		PROFILE_BIT(PROFILE_CPU) | PROFILE_BIT(PROFILE_HEAP) |
-			PROFILE_BIT(PROFILE_MUTEX) |
-			PROFILE_BIT(PROFILE_BLOCK));
+	CHECK_EQ(got.profiles, PROFILE_BIT(PROFILE_CPU) |
+				       PROFILE_BIT(PROFILE_HEAP) |
+				       PROFILE_BIT(PROFILE_MUTEX) |
+				       PROFILE_BIT(PROFILE_BLOCK));
 	CHECK_EQ(got.cpu_hz, 100);
 	CHECK_EQ(got.heap_rate, 524288);
 	CHECK_EQ(got.memory_bytes, 256 << 20);
