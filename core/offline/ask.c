@@ -47,7 +47,7 @@ static const struct session *map_file(const char *path, int *ret_fd)
 {
 	void *p = MAP_FAILED;
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
 		return NULL;

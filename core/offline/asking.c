@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "config_value.h"
 #include "help.h"
 #include "lines.h"
+#include "owner.h"
 #include "recover.h"
 #include "say.h"
 #include "thread_text.h"
@@ -93,20 +96,25 @@ static PP_NORMAL int show(const char *path, const struct threads_options *o)
 
 static PP_NORMAL int show_process(pid_t pid, const struct threads_options *o)
 {
-	struct answer answer = { 0 };
-	char *path = answer.paths[PROFILE_GOROUTINE];
-	char *files[] = { path };
+	static struct answer answer;
+	static struct owner owner;
+	const char *written = answer.paths[PROFILE_GOROUTINE];
+	char path[PATH_MAX + SETTINGS_PATH_MAX], *files[] = { path };
+	bool known = owner_read(pid, &owner);
 	int status;
 
 	if (!ask(pid, PROFILE_BIT(PROFILE_GOROUTINE), true, PATIENCE_S,
 		    &answer))
 		return EXIT_FAILED;
-	if (!*path) {
+	if (!*written) {
 		say("process %d could not write its profile: PPROFC_LOG says "
 		    "why",
 			(int)pid);
 		return EXIT_FAILED;
 	}
+	if (!known || !owner_become(&owner))
+		return EXIT_FAILED;
+	(void)snprintf(path, sizeof(path), "%s%s", owner.root, written);
 	if (!o->names)
 		lines_add(files, 1, true);
 	status = show(path, o);
