@@ -13,7 +13,7 @@
 #include "wait_hooks.h"
 #include "waits.h"
 
-static PP_NOINLINE void release_awaited_mutex(pthread_mutex_t *m)
+PP_NOINLINE void cond_release(pthread_mutex_t *m)
 {
 	struct release r;
 
@@ -21,18 +21,10 @@ static PP_NOINLINE void release_awaited_mutex(pthread_mutex_t *m)
 		release_end(&r);
 }
 
-#define COND_WAIT(name, params, args)             \
-	int wait_##name params                    \
-	{                                         \
-		struct wait w;                    \
-		int result;                       \
-                                                  \
-		if (release_awaited(m))           \
-			release_awaited_mutex(m); \
-		wait_begin(&w, WAIT_COND, NULL);  \
-		result = real.name args;          \
-		wait_end(&w, true);               \
-		return result;                    \
+#define COND_WAIT(name, params, args)           \
+	int wait_##name params                  \
+	{                                       \
+		COND_WAITED(m, real.name args); \
 	}
 
 #define COND (pthread_cond_t * c, pthread_mutex_t * m)

@@ -175,6 +175,19 @@ void *real_must(const char *name)
 	return p;
 }
 
+void *real_must_version(const char *name, const char *version)
+{
+	bool outer = resolving;
+	void *volatile p;
+
+	resolving = true;
+	p = dlvsym(RTLD_NEXT, name, version);
+	resolving = outer;
+	if (!p)
+		missing(name);
+	return p;
+}
+
 #define STUB_HEAP(result, name, params, args)                   \
 	static result first_##name params                       \
 	{                                                       \

@@ -179,8 +179,9 @@ void *real_find(const char *name, uint32_t hash);
 void *real_next(const char *name);
 void *real_next_or_null(const char *name); /* leaves no message */
 void *real_next_malloc(void); /* which may have been looked up already */
-/* Ends the process if there is none: libc must have it. */
+/* End the process if there is none: libc must have it. */
 void *real_must(const char *name);
+void *real_must_version(const char *name, const char *version);
 
 /* Does p lie in the static buffer? Such memory is never given back: free()
  * ignores it, realloc() copies it (real_early_size() bytes at most). The range

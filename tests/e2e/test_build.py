@@ -32,10 +32,9 @@ def readelf(option, path=lib.LIBRARY):
                           stdout=subprocess.PIPE, text=True).stdout
 
 
-def map_names():
-    text = (lib.ROOT / "preload" / "pprofc.map").read_text()
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S).split("local:")[0]
-    return set(re.findall(r"^\s*(\w+);", text, re.M))
+def listed_names():
+    text = (lib.ROOT / "preload" / "exports.list").read_text()
+    return set(re.findall(r"^(\w+)", text, re.M))
 
 
 def libc_names():
@@ -109,7 +108,7 @@ def library_names_no_path_of_the_build_machine():
 
 @lib.case
 def bindings_into_us_are_hooks_and_ours_go_to_libc():
-    names = map_names()
+    names = listed_names()
     python = "/usr/bin/python3"
     script = "import ctypes, json, zlib, hashlib, threading, sqlite3"
     with lib.Directory() as directory:
@@ -131,7 +130,7 @@ def bindings_into_us_are_hooks_and_ours_go_to_libc():
 def hashes_of_exported_names_differ():
     """So that cxx_new.c finds its names by their hashes alone."""
     hashes = collections.Counter()
-    for name in map_names():
+    for name in listed_names():
         h = 5381
         for c in name.encode():
             h = (h * 33 + c) & 0xffffffff
@@ -169,7 +168,7 @@ int main(void)
 def bindings_of_each_exported_name_reach_us():
     """References as a program makes them (versioned where libc has the name)
     are bound to the library. That calls get through is tested per hook."""
-    names = sorted(map_names())
+    names = sorted(listed_names())
     source = "".join(f"extern char {n}[] __attribute__((weak));\n"
                      for n in names)
     source += "char *volatile all[] = {" + ", ".join(names) + "};\n"
