@@ -176,10 +176,26 @@ static bool gives_right(enum wait_class class)
 	return class <= WAIT_SEM;
 }
 
-/* A wait of this thread that ended unseen: its frame is gone. */
+static bool on_own_stack(const struct thread_state *t, const void *frame)
+{
+	return (uintptr_t)frame - t->stack_lo < t->stack_hi - t->stack_lo;
+}
+
+/* What comes over a wait lies below it, or on another stack: a handler's. */
+static bool comes_over(const struct thread_state *t, const void *frame)
+{
+	if (t->stack_hi && !on_own_stack(t, frame))
+		return true;
+	if (t->stack_hi && !on_own_stack(t, t->lock_frame))
+		return false;
+	return frame < t->lock_frame;
+}
+
+/* A wait of this thread that ended unseen: its frame is gone. `frame`: of the
+ * next wait, or NULL at the thread's end. */
 static void forget_stale(struct thread_state *t, const void *frame)
 {
-	if (!t->lock_frame || (frame && t->lock_frame > frame))
+	if (!t->lock_frame || (frame && comes_over(t, frame)))
 		return;
 	lock_table_forget(table(), &t->lock_token);
 	t->lock_frame = NULL;

@@ -213,7 +213,8 @@ def cancellation_points_stay_so():
             expect_equal((result.status, result.err), (0, b""), "end")
 
 
-for _test in ("owner_dies", "refused", "forks", "handlers", "interrupts"):
+for _test in ("owner_dies", "refused", "forks", "handlers", "interrupts",
+              "alternate"):
     def _hostile(test=_test):
         with lib.Directory() as d:
             for profiles in ("mutex,block", "cpu,heap"):
@@ -234,6 +235,11 @@ def a_wait_left_by_a_jump_is_charged_to_nobody():
     charged = books.mutex.total("delay")
     expect(charged <= waited * 1.5 + 20e6,
            f"{charged} ns charged, {waited} ns waited")
+
+
+@case
+def a_wait_under_a_handler_on_another_stack_is_charged():
+    run("alternate", program="lock_hostile").check_equal_totals()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -207,6 +208,50 @@ static void handlers(void)
 	handler_in_wait(jump_out, jumped);
 }
 
+/* --- handlers on an alternate stack --------------------------------------- */
+
+#define STACK_BYTES (1u << 20)
+
+static char *stacks; /* the thread's, and above it the alternate one */
+
+static void *signalled_above(void *unused)
+{
+	stack_t above = { .ss_sp = stacks + STACK_BYTES,
+		.ss_size = STACK_BYTES };
+
+	EXPECT(sigaltstack(&above, NULL) == 0);
+	return signalled(unused);
+}
+
+/* The handler waits, too. It is above the wait that it interrupts, which goes
+ * on all the same. */
+static void alternate(void)
+{
+	struct sigaction act = { .sa_handler = lock_other,
+		.sa_flags = SA_ONSTACK };
+	pthread_attr_t attr;
+	pthread_t t;
+
+	stacks = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(stacks != MAP_FAILED);
+	EXPECT(pthread_attr_init(&attr) == 0);
+	EXPECT(pthread_attr_setstack(&attr, stacks, STACK_BYTES) == 0);
+	EXPECT(sigaction(SIGUSR1, &act, NULL) == 0);
+	EXPECT(pthread_mutex_lock(&mutex) == 0);
+	EXPECT(pthread_mutex_lock(&other) == 0);
+	EXPECT(pthread_create(&t, &attr, signalled_above, NULL) == 0);
+	while (!ready)
+		pause_ms(1);
+	pause_ms(20);
+	EXPECT(pthread_kill(t, SIGUSR1) == 0);
+	pause_ms(20);
+	EXPECT(pthread_mutex_unlock(&other) == 0);
+	pause_ms(20);
+	EXPECT(pthread_mutex_unlock(&mutex) == 0);
+	EXPECT(pthread_join(t, NULL) == 0);
+}
+
 /* --- interrupted ---------------------------------------------------------- */
 
 static void nothing(int sig)
@@ -239,7 +284,7 @@ static void interrupts(void)
 
 static const struct target_test tests[] = { { "owner_dies", owner_dies },
 	{ "refused", refused }, { "forks", forks }, { "handlers", handlers },
-	{ "interrupts", interrupts } };
+	{ "interrupts", interrupts }, { "alternate", alternate } };
 
 int main(int argc, char **argv)
 {
