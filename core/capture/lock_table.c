@@ -235,6 +235,9 @@ static bool release_entry(struct lock_table *t, struct lock_bucket *b,
 			return false;
 		new.head = old.head & ~OWING;
 		new.sum = n_of(old) * now;
+		/* Some have come since the clock was read: charged later. */
+		if ((int64_t)(new.sum - old.sum) < 0)
+			new.sum = old.sum;
 		/* Who reads it goes by the sum: before it changes. */
 		atomic_store(&e->last, now);
 		atomic_store(&e->releaser, r->seq);

@@ -428,8 +428,14 @@ uint32_t user_labels_of(struct session *s, uint32_t tid)
 	uint32_t n = atomic_load(&highest);
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (atomic_load(&owners[i]) == tid)
-			return read_other(s, atomic_load(&blocks[i]));
+		const struct user_labels *l;
+		uint32_t set;
+
+		if (atomic_load(&owners[i]) != tid)
+			continue;
+		l = atomic_load(&blocks[i]); /* NULL: it is being made */
+		set = l ? read_other(s, l) : 0;
+		return atomic_load(&owners[i]) == tid ? set : 0;
 	}
 	return 0;
 }

@@ -47,6 +47,19 @@ TEST(a_release_is_charged_the_waits_since_the_last_one)
 	CHECK_EQ(release(locks, 900), 0);
 }
 
+TEST(who_came_since_the_clock_was_read_makes_no_charge_negative)
+{
+	struct lock_token a, b;
+
+	CHECK(lock_table_enter(&table, locks, 100, &a));
+	CHECK_EQ(release(locks, 90), 0);
+	CHECK(lock_table_enter(&table, locks, 200, &b));
+	CHECK_EQ(release(locks, 300), 200 + 100);
+	CHECK_EQ(leave(&a, 300, true), 0);
+	CHECK_EQ(leave(&b, 300, true), 0);
+	CHECK(!lock_table_awaited(&table, locks));
+}
+
 TEST(the_time_until_the_lock_is_had_goes_to_its_releaser)
 {
 	struct lock_token a, b;
@@ -264,6 +277,7 @@ TEST(a_budget_recovers)
 int main(void)
 {
 	RUN(a_release_is_charged_the_waits_since_the_last_one);
+	RUN(who_came_since_the_clock_was_read_makes_no_charge_negative);
 	RUN(the_time_until_the_lock_is_had_goes_to_its_releaser);
 	RUN(who_gives_up_leaves_the_wait_to_the_next_release);
 	RUN(a_wait_that_is_forgotten_is_charged_to_nobody);

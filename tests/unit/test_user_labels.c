@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -194,6 +195,46 @@ TEST(another_threads_are_read_whole)
 	CHECK_EQ(user_labels_of(s, tid), 0);
 }
 
+static pthread_barrier_t all_labelled;
+
+static void *labels_itself(void *ret_tid)
+{
+	atomic_store(
+		(_Atomic uint32_t *)ret_tid, (uint32_t)thread_state_get()->tid);
+	CHECK_EQ(user_labels_set("x", "first"), 0);
+	(void)pthread_barrier_wait(&all_labelled);
+	user_labels_thread_end();
+	return NULL;
+}
+
+/* Each thread takes a block that nobody has had. */
+TEST(a_thread_is_read_while_it_sets_its_first_label)
+{
+	static _Atomic uint32_t tids[200];
+	pthread_t t[PP_ARRAY_LEN(tids)];
+	unsigned seen = 0, n = PP_ARRAY_LEN(tids);
+
+	CHECK(pthread_barrier_init(&all_labelled, NULL, n + 1) == 0);
+	for (unsigned i = 0; i < n; i++) {
+		CHECK(pthread_create(&t[i], NULL, labels_itself, &tids[i]) ==
+			0);
+		while (!tids[i])
+			;
+		for (unsigned k = 0; k < 10000000; k++) {
+			if (user_labels_of(s, tids[i])) {
+				seen++;
+				break;
+			}
+			if (k % 256 == 255)
+				(void)sched_yield();
+		}
+	}
+	CHECK_EQ(seen, n);
+	(void)pthread_barrier_wait(&all_labelled);
+	for (unsigned i = 0; i < n; i++)
+		CHECK(pthread_join(t[i], NULL) == 0);
+}
+
 TEST(a_forks_child_has_one_thread)
 {
 	struct user_labels *others;
@@ -230,6 +271,7 @@ int main(void)
 	RUN(room_for_eight);
 	RUN(blocks_are_given_back);
 	RUN(another_threads_are_read_whole);
+	RUN(a_thread_is_read_while_it_sets_its_first_label);
 	RUN(a_forks_child_has_one_thread);
 	RUN(without_a_process_of_ours_nothing_is_kept);
 	return test_done();
