@@ -31,6 +31,12 @@ struct range {
 	uint64_t start, end;
 };
 
+/* Where in an entry's ranges we are; zeroed at first. */
+struct cursor {
+	ptrdiff_t at;
+	Dwarf_Addr base; /* libdw's, from one range to the next */
+};
+
 static bool is_function(unsigned tag)
 {
 	return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
@@ -92,35 +98,33 @@ static void claim(struct walk *w, const struct entry *entry, struct range r,
 	}
 }
 
-/* Next range of an entry's code; *at is 0 at first. */
 static bool next_range(const struct walk *w, const struct entry *entry,
-	ptrdiff_t *at, struct range *ret)
+	struct cursor *c, struct range *ret)
 {
 	Dwarf_Die die;
-	Dwarf_Addr base;
 
-	if (*at == 0 && entries_range(&w->e, entry, &ret->start, &ret->end)) {
-		*at = -1;
+	if (c->at == 0 && entries_range(&w->e, entry, &ret->start, &ret->end)) {
+		c->at = -1;
 		return true;
 	}
-	if (*at < 0 || !entry->abbrev->has_pc)
+	if (c->at < 0 || !entry->abbrev->has_pc)
 		return false;
 	die = entries_die(&w->e, entry->at);
-	*at = dwarf_ranges(&die, *at, &base, &ret->start, &ret->end);
-	return *at > 0;
+	c->at = dwarf_ranges(&die, c->at, &c->base, &ret->start, &ret->end);
+	return c->at > 0;
 }
 
 static uint32_t enter_function(
 	struct walk *w, const struct entry *entry, uint32_t outer)
 {
 	uint32_t node = 0;
-	ptrdiff_t at = 0;
+	struct cursor cursor = { 0 };
 	struct range r;
 
 	/* A function inside another one is not inlined there. */
 	if (entry->abbrev->tag == DW_TAG_subprogram)
 		outer = 0;
-	while (!w->err && next_range(w, entry, &at, &r))
+	while (!w->err && next_range(w, entry, &cursor, &r))
 		claim(w, entry, r, outer, &node);
 	return node;
 }
@@ -128,12 +132,12 @@ static uint32_t enter_function(
 /* A block may have no addresses of its own. */
 static bool enter_block(const struct walk *w, const struct entry *entry)
 {
-	ptrdiff_t at = 0;
+	struct cursor cursor = { 0 };
 	struct range r;
 
 	if (!entry->abbrev->has_pc)
 		return true;
-	while (next_range(w, entry, &at, &r)) {
+	while (next_range(w, entry, &cursor, &r)) {
 		if (any_place(w, r))
 			return true;
 	}
