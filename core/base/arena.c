@@ -29,7 +29,8 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t at_least)
 	if (!c)
 		return NULL;
 	/* What is being written here, a forked child does not go on with. */
-	(void)sys_madvise(c, size, MADV_DONTFORK);
+	if (!a->inherited)
+		(void)sys_madvise(c, size, MADV_DONTFORK);
 	c->size = size;
 	c->used = pp_round_up(sizeof(*c), 16);
 	c->next = a->chunks;

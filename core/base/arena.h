@@ -15,6 +15,7 @@ struct arena {
 	struct arena_chunk *chunks; /* newest first */
 	size_t chunk_bytes;	    /* of the next chunk; grows */
 	uint64_t total_bytes;	    /* mapped so far */
+	bool inherited;	     /* set after init: forked children have it, too */
 	uint32_t fail_after; /* tests: the n-th request fails; 0 = never */
 };
 

@@ -29,6 +29,7 @@ int functions_init(struct functions *f, struct pprof *p, enum names_style style)
 {
 	*f = (struct functions){ .p = p, .style = style };
 	arena_init(&f->arena);
+	f->arena.inherited = true; /* by workers (isolate.h) */
 	for (size_t i = 0; i < p->string_count; i++) {
 		const struct slice *s = &p->strings[i];
 
@@ -75,6 +76,16 @@ uint32_t functions_string(struct functions *f, const char *text, size_t len)
 	return i && ids_add(&f->strings, key, i) ? i : 0;
 }
 
+int functions_comment(struct functions *f, const char *text, size_t len)
+{
+	size_t before = f->p->string_count;
+	uint32_t i = functions_string(f, text, len);
+
+	if (!i)
+		return -ENOMEM;
+	return i < before || pprof_add_comment(f->p, i) ? 0 : -ENOMEM;
+}
+
 static uint32_t string_z(struct functions *f, const char *text)
 {
 	return text ? functions_string(f, text, strlen(text)) : 0;
@@ -107,7 +118,7 @@ static bool is_equal(
 	       a->filename == b->filename && a->start_line == b->start_line;
 }
 
-static long intern(struct functions *f, const struct pprof_function *want)
+long functions_intern(struct functions *f, const struct pprof_function *want)
 {
 	uint64_t key = hash_function(want);
 	size_t cursor = 0;
@@ -138,7 +149,7 @@ long functions_add(struct functions *f, const struct function_name *name)
 	if (!name->shown && want.name == want.system_name && name->name &&
 		f->style != NAMES_NONE)
 		want.name = string_z(f, name->name);
-	return want.name ? intern(f, &want) : -ENOMEM;
+	return want.name ? functions_intern(f, &want) : -ENOMEM;
 }
 
 static uint32_t copy_string(
@@ -164,7 +175,7 @@ long functions_copy(
 		!want.system_name != !from->strings[fn->system_name].len ||
 		!want.filename != !from->strings[fn->filename].len)
 		return -ENOMEM;
-	return intern(f, &want);
+	return functions_intern(f, &want);
 }
 
 void functions_make_readable(struct functions *f)

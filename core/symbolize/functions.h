@@ -39,8 +39,15 @@ void functions_free(struct functions *f);
 /* The index of the string in the profile; 0 for none, and without memory. */
 uint32_t functions_string(struct functions *f, const char *text, size_t len);
 
+/* A comment of the whole profile, unless it has one of this text. 0 or
+ * -ENOMEM. */
+int functions_comment(struct functions *f, const char *text, size_t len);
+
 /* The function's index in the profile, or -errno. */
 long functions_add(struct functions *f, const struct function_name *name);
+
+/* One whose strings are the profile's: its index, or -errno. */
+long functions_intern(struct functions *f, const struct pprof_function *want);
 
 /* A function of another profile: its index in this one, or -errno. */
 long functions_copy(

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -51,6 +52,12 @@ static void crashed(int sig)
 	_exit(1);
 }
 
+/* Where a stack overflow is handled, too. */
+static uint8_t handler_stack[64 * 1024];
+
+static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU,
+	SIGTERM, SIGINT, SIGHUP };
+
 static void limit(__rlimit_resource_t what, rlim_t max)
 {
 	struct rlimit r;
@@ -63,16 +70,41 @@ static void limit(__rlimit_resource_t what, rlim_t max)
 
 void guard_limits(void)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
-		SIGXCPU, SIGTERM, SIGINT, SIGHUP };
-	struct sigaction act = { .sa_handler = crashed,
-		.sa_flags = (int)SA_RESETHAND };
+	const struct sigaction act = { .sa_handler = crashed,
+		.sa_flags = (int)(SA_RESETHAND | SA_ONSTACK) };
+	const stack_t stack = { .ss_sp = handler_stack,
+		.ss_size = sizeof(handler_stack) };
 
 	limit(RLIMIT_AS, ADDRESS_SPACE_MAX);
 	limit(RLIMIT_CPU, CPU_MAX_S);
 	limit(RLIMIT_CORE, 0);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < PP_ARRAY_LEN(signals); i++)
-		(void)sigaction(signals[i], &act, NULL);
+	(void)sigaltstack(&stack, NULL);
+	for (size_t i = 0; i < PP_ARRAY_LEN(fatal); i++)
+		(void)sigaction(fatal[i], &act, NULL);
+}
+
+/* When memory is short it is the worker that goes, not the profiled program. */
+static void go_first(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "1000", 4);
+	(void)close(fd);
+}
+
+void guard_worker(pid_t parent, unsigned cpu_s, uint64_t memory)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1); /* it went before that */
+	/* Not the handler, which would remove the profile being written. */
+	for (size_t i = 0; i < PP_ARRAY_LEN(fatal); i++)
+		(void)signal(fatal[i], SIG_DFL);
+	limit(RLIMIT_CPU, cpu_s);
+	limit(RLIMIT_DATA, memory);
+	go_first();
 }

@@ -24,6 +24,7 @@ enum pprof_field {
 	PPROF_FUNCTION = 5,
 	PPROF_STRING = 6,
 	PPROF_TIME = 9,
+	PPROF_COMMENT = 13,
 };
 
 /* A field of our own in a mapping: see pprof_mapping.read. */
@@ -70,6 +71,8 @@ struct pprof {
 	struct pprof_line *lines;
 	struct pprof_function *functions;
 	struct slice *strings;
+	uint32_t *comments; /* added ones; strings */
+	size_t comment_count, comment_room;
 	size_t mapping_count, location_count, line_count, function_count,
 		string_count;
 	size_t function_read; /* of them from the input */
@@ -87,6 +90,8 @@ void pprof_free(struct pprof *p); /* NULL is fine */
 
 /* A new string, whose bytes have to outlive the profile; 0 without memory. */
 uint32_t pprof_add_string(struct pprof *p, struct slice text);
+/* Of the whole profile; false without memory. */
+bool pprof_add_comment(struct pprof *p, uint32_t string);
 /* Append a line; false without memory. The caller sets who has it. */
 bool pprof_add_line(struct pprof *p, uint32_t function, int64_t line);
 /* A function with a new id; its index, or -ENOMEM,

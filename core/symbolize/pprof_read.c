@@ -365,5 +365,6 @@ void pprof_free(struct pprof *p)
 	free(p->lines);
 	free(p->functions);
 	free(p->strings);
+	free(p->comments);
 	free(p);
 }

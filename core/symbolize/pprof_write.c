@@ -30,6 +30,14 @@ uint32_t pprof_add_string(struct pprof *p, struct slice text)
 	return (uint32_t)(p->string_count - 1);
 }
 
+bool pprof_add_comment(struct pprof *p, uint32_t string)
+{
+	if (!LIST_ADD(p->comments, p->comment_count, p->comment_room))
+		return false;
+	p->comments[p->comment_count - 1] = string;
+	return true;
+}
+
 bool pprof_add_line(struct pprof *p, uint32_t function, int64_t line)
 {
 	if (!LIST_ADD(p->lines, p->line_count, p->line_room))
@@ -173,6 +181,17 @@ static void copy_others(struct writer *w)
 	}
 }
 
+static void write_comments(struct writer *w)
+{
+	for (size_t i = 0; i < w->p->comment_count && !w->err; i++) {
+		wire_put_uint(&w->message, PPROF_COMMENT, w->p->comments[i]);
+		if (w->message.failed)
+			w->err = -ENOMEM;
+		emit(w, w->message.data, w->message.len);
+		w->message.len = 0;
+	}
+}
+
 static void write_tables(struct writer *w)
 {
 	const struct pprof *p = w->p;
@@ -199,6 +218,7 @@ int pprof_write(const struct pprof *p, pprof_sink_fn *sink, void *arg)
 	if (!w.used)
 		return -ENOMEM;
 	copy_others(&w);
+	write_comments(&w);
 	write_tables(&w);
 	wire_out_free(&w.message);
 	wire_out_free(&w.part);
