@@ -155,26 +155,53 @@ static struct lock_bucket *bucket_of_token(
 	return &t->buckets[token->entry / LOCK_WAYS % LOCK_BUCKETS];
 }
 
-/* Take a waiter out of the sum. What it takes along: all that is not charged
- * yet, or, if it leaves that to the next release, what it would have from now
- * on. False when a fork has wiped the entry. */
+enum leaving { GOT, GIVEN_UP, FORGOTTEN };
+
+/* It was released, but not here: by another process, or by a thread's death.
+ * (That may also seem so of a release that was under way when the wait began;
+ * hence only of long waits.) */
+static bool is_unseen(const struct lock_token *token, uint64_t now,
+	enum leaving how, uint64_t last)
+{
+	return how == GOT && last <= token->began &&
+	       now > token->began + LOCK_UNSEEN_NS;
+}
+
+/* What a waiter takes along: all that is not charged yet, or, if it leaves that
+ * to the next release, what it would have from now on. After an unseen release
+ * the others, too, have waited for it until now: nobody here is charged. */
+static uint64_t sum_without(struct lock_state old,
+	const struct lock_token *token, uint64_t now, enum leaving how,
+	uint64_t last)
+{
+	if (is_unseen(token, now, how, last))
+		return (n_of(old) - 1) * now;
+	if (how == GIVEN_UP)
+		return old.sum - now;
+	return old.sum - PP_MAX(token->began, last);
+}
+
+/* Take a waiter out of the sum. False when a fork has wiped the entry. */
 static bool take_out(struct lock_table *t, const struct lock_token *token,
-	uint64_t now, bool owe, uint64_t *ret_last)
+	uint64_t now, enum leaving how, uint64_t *ret_last)
 {
 	struct lock_bucket *b = bucket_of_token(t, token);
 	struct lock_entry *e = &b->entries[token->entry % LOCK_WAYS];
 	struct lock_state old = state_read(e), new;
 	bool owes;
 
+	*ret_last = atomic_load(&e->last);
+	if (is_unseen(token, now, how, *ret_last))
+		atomic_store(&e->last, now);
 	do {
 		if (tag_of(old) != token->tag || n_of(old) == 0 ||
 			n_of(old) == BUSY)
 			return false;
-		*ret_last = atomic_load(&e->last);
+		if (!is_unseen(token, now, how, *ret_last))
+			*ret_last = atomic_load(&e->last);
 		new.head = old.head - 1;
-		new.sum = old.sum -
-			  (owe ? now : PP_MAX(token->began, *ret_last));
-		owes = owe && n_of(new) == 0 && !(old.head & OWING);
+		new.sum = sum_without(old, token, now, how, *ret_last);
+		owes = how == GIVEN_UP && n_of(new) == 0 && !(old.head & OWING);
 		if (owes)
 			new.head |= OWING;
 		if (n_of(new) == 0 && !(new.head &OWING))
@@ -208,8 +235,11 @@ uint64_t lock_table_leave(struct lock_table *t, const struct lock_token *token,
 	struct lock_bucket *b = bucket_of_token(t, token);
 	uint64_t last;
 
-	if (!take_out(t, token, now, !got, &last) || !got ||
-		last <= token->began || now <= last)
+	if (!take_out(t, token, now, got ? GOT : GIVEN_UP, &last) || !got)
+		return 0;
+	if (is_unseen(token, now, GOT, last))
+		*ret_row = LOCK_UNSEEN;
+	if (last <= token->began || now <= last)
 		return 0;
 	return rest_of(&b->entries[token->entry % LOCK_WAYS], now - last,
 		ret_row, ret_shift);
@@ -219,7 +249,7 @@ void lock_table_forget(struct lock_table *t, const struct lock_token *token)
 {
 	uint64_t last;
 
-	(void)take_out(t, token, 0, false, &last);
+	(void)take_out(t, token, 0, FORGOTTEN, &last);
 }
 
 /* Charge one entry's waiters; false if it has none. */

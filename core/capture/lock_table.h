@@ -72,6 +72,12 @@ struct lock_release {
  * LOCK_NOT_SAMPLED. */
 #define LOCK_NOT_SAMPLED UINT32_MAX
 
+/* In *ret_row of lock_table_leave(): the lock was had after such a time without
+ * a release here, so nobody is charged with this wait, nor with that of those
+ * who wait on until now. */
+#define LOCK_UNSEEN (UINT32_MAX - 1)
+#define LOCK_UNSEEN_NS UINT64_C(10000000)
+
 /* Wait from `now` on. False when the table has no room. */
 bool lock_table_enter(struct lock_table *t, const void *lock, uint64_t now,
 	struct lock_token *ret) PP_ANY;

@@ -266,6 +266,8 @@ static void leave_table(struct wait *w, struct thread_state *t,
 
 	if (t->lock_frame == w->frame)
 		t->lock_frame = NULL;
+	if (row == LOCK_UNSEEN)
+		process_count(STAT_LOST_LOCK_TABLE, 1);
 	if (!ns || !s)
 		return;
 	ns *= process.settings.mutex_fraction;

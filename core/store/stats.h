@@ -34,7 +34,9 @@
 		"lock events beyond PPROFC_LOCK_EVENTS (weighted in)", 0)      \
 	X(STAT_LOST_LOCK_SESSION, "lock events lost: no session", 1)           \
 	X(STAT_LOST_LOCK_TABLE,                                                \
-		"waits that no mutex sample shows: too many locks at once", 1) \
+		"waits that no mutex sample shows: too many locks, or let go " \
+		"by another process",                                          \
+		1)                                                             \
 	X(STAT_CREATED, "threads created", 0)                                  \
 	X(STAT_LOST_CREATED, "thread creations not recorded", 1)               \
 	X(STAT_LABELS_REFUSED, "labels refused", 1)                            \

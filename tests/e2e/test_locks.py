@@ -214,7 +214,7 @@ def cancellation_points_stay_so():
 
 
 for _test in ("owner_dies", "refused", "forks", "handlers", "interrupts",
-              "alternate"):
+              "alternate", "other_process"):
     def _hostile(test=_test):
         with lib.Directory() as d:
             for profiles in ("mutex,block", "cpu,heap"):
@@ -240,6 +240,17 @@ def a_wait_left_by_a_jump_is_charged_to_nobody():
 @case
 def a_wait_under_a_handler_on_another_stack_is_charged():
     run("alternate", program="lock_hostile").check_equal_totals()
+
+
+@case
+def who_is_in_another_process_is_not_taken_for_who_comes_next():
+    """Three waited 200 ms for it, and then held the lock for 1 ms each."""
+    books = run("other_process", program="lock_hostile")
+    expect(books.mutex.total("delay") < 200e6,
+           f"{books.mutex.total('delay')} ns charged")
+    comments = [c for c in books.mutex.comments
+                if re.match(r"waits that no mutex sample shows: .*: [1-3]$", c)]
+    expect(comments, f"comments: {books.mutex.comments}")
 
 
 if __name__ == "__main__":

@@ -252,6 +252,47 @@ static void alternate(void)
 	EXPECT(pthread_join(t, NULL) == 0);
 }
 
+/* --- held by another process ---------------------------------------------- */
+
+static void *lock_for_a_moment(void *m)
+{
+	EXPECT(pthread_mutex_lock(m) == 0);
+	pause_ms(1);
+	EXPECT(pthread_mutex_unlock(m) == 0);
+	return NULL;
+}
+
+static void other_process(void)
+{
+	pthread_mutex_t *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutexattr_t attr;
+	pthread_t t[3];
+	int locked[2], status;
+	pid_t pid;
+	char c;
+
+	EXPECT(m != MAP_FAILED && pipe(locked) == 0);
+	EXPECT(pthread_mutexattr_init(&attr) == 0);
+	EXPECT(pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) ==
+		0);
+	EXPECT(pthread_mutex_init(m, &attr) == 0);
+	pid = fork();
+	if (pid == 0) {
+		EXPECT(pthread_mutex_lock(m) == 0);
+		EXPECT(write(locked[1], "", 1) == 1);
+		pause_ms(200);
+		EXPECT(pthread_mutex_unlock(m) == 0);
+		_exit(0);
+	}
+	EXPECT(read(locked[0], &c, 1) == 1);
+	for (int k = 0; k < 3; k++)
+		EXPECT(pthread_create(&t[k], NULL, lock_for_a_moment, m) == 0);
+	for (int k = 0; k < 3; k++)
+		EXPECT(pthread_join(t[k], NULL) == 0);
+	EXPECT(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* --- interrupted ---------------------------------------------------------- */
 
 static void nothing(int sig)
@@ -284,7 +325,8 @@ static void interrupts(void)
 
 static const struct target_test tests[] = { { "owner_dies", owner_dies },
 	{ "refused", refused }, { "forks", forks }, { "handlers", handlers },
-	{ "interrupts", interrupts }, { "alternate", alternate } };
+	{ "interrupts", interrupts }, { "alternate", alternate },
+	{ "other_process", other_process } };
 
 int main(int argc, char **argv)
 {

@@ -60,6 +60,26 @@ TEST(who_came_since_the_clock_was_read_makes_no_charge_negative)
 	CHECK(!lock_table_awaited(&table, locks));
 }
 
+/* By another process: its critical section is not that of the next one here. */
+TEST(a_release_that_is_not_seen_is_charged_to_nobody)
+{
+	static int other[1];
+	const uint64_t late = 100 + LOCK_UNSEEN_NS + 1;
+	struct lock_token a, b;
+	uint32_t row = 0;
+	unsigned shift;
+
+	CHECK(lock_table_enter(&table, other, 100, &a));
+	CHECK(lock_table_enter(&table, other, 200, &b));
+	CHECK_EQ(lock_table_leave(&table, &a, late, true, &row, &shift), 0);
+	CHECK_EQ(row, LOCK_UNSEEN);
+	CHECK_EQ(release(other, late + 7), 7);
+	row = 0;
+	(void)lock_table_leave(&table, &b, late + 9, true, &row, &shift);
+	CHECK(row != LOCK_UNSEEN);
+	CHECK(!lock_table_awaited(&table, other));
+}
+
 TEST(the_time_until_the_lock_is_had_goes_to_its_releaser)
 {
 	struct lock_token a, b;
@@ -278,6 +298,7 @@ int main(void)
 {
 	RUN(a_release_is_charged_the_waits_since_the_last_one);
 	RUN(who_came_since_the_clock_was_read_makes_no_charge_negative);
+	RUN(a_release_that_is_not_seen_is_charged_to_nobody);
 	RUN(the_time_until_the_lock_is_had_goes_to_its_releaser);
 	RUN(who_gives_up_leaves_the_wait_to_the_next_release);
 	RUN(a_wait_that_is_forgotten_is_charged_to_nobody);
