@@ -144,6 +144,11 @@ void thread_wait_of(
 	if (!began)
 		return;
 	t->wait.class = atomic_load(&slot->wait_class);
+	/* The note of a read of a file is left behind, too. */
+	if (t->wait.class >= WAIT_SLEEP) {
+		t->wait = nothing;
+		return;
+	}
 	t->wait.lock = atomic_load(&slot->wait_lock);
 	t->wait.ns = now > began ? now - began : 0;
 	if (t->wait.lock && t->at.args[0] - t->wait.lock >= LOCK_BYTES)

@@ -96,6 +96,11 @@ TEST(a_note_left_behind)
 	t.at.args[0] -= 1; /* before it */
 	thread_wait_of(&t, &slot, 2000);
 	CHECK_EQ(t.wait.class, WAIT_CLASSES);
+	t = in_mutex(&slot);
+	atomic_store(&slot.wait_lock, 0);
+	atomic_store(&slot.wait_class, WAIT_IO); /* no futex at all */
+	thread_wait_of(&t, &slot, 2000);
+	CHECK_EQ(t.wait.class, WAIT_CLASSES);
 }
 
 TEST(no_slot_and_no_note)
