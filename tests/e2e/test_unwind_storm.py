@@ -2,8 +2,8 @@
 """Unwinding under everything that made other unwinders hang or crash.
 
 tests/hostile/storm_unwind.cc throws, loads and unloads libraries, allocates,
-prints, starts threads, jumps and forks in eight threads. It must end well and
-in time, and few stacks may be cut short: the single-step test finds 0.9 % of
+prints, starts threads, jumps and forks in eight threads, and contends for
+locks in five more. It must end well and in time, and few stacks may be cut short: the single-step test finds 0.9 % of
 the positions in a throw not right, and throwing takes less than half of the
 time, so 0.5 % are allowed for, and what chance adds to that. Once with the loader's own lookup, once with
 our table of modules, which is what systems before glibc 2.35 use.
@@ -20,6 +20,8 @@ from lib import case, expect, expect_equal
 SECONDS = int(os.environ.get("PPROFC_STORM_SECONDS", 60 if lib.LONG else 4))
 SHORT_SHARE = 0.005
 FALSE_ALARM = 1e-6
+COLUMNS = {"cpu": "samples", "heap": "alloc_objects", "mutex": "contentions",
+           "block": "contentions"}
 WEIGHT = 4  # periods in one late expiry
 
 
@@ -45,19 +47,22 @@ def storm(env=None):
         result = lib.run(
             [lib.BUILD / "hostile" / "storm_unwind", SECONDS], d,
             env=dict({"PPROFC_CPU_HZ": 250, "PPROFC_HEAP_RATE": 1,
+                      "PPROFC_PROFILES": "cpu,heap,mutex,block",
+                      "PPROFC_BLOCK": "all", "PPROFC_BLOCK_RATE": 1,
+                      "PPROFC_LOCK_EVENTS": 10000000,
                       "PPROFC_MAX_DEPTH": 512}, **(env or {})),
             timeout=SECONDS + 60)
         out = result.out.decode()
         lib.note(" ".join(out.split("\n")))
         expect_equal(result.status, 0, f"exit status ({out!r})")
         parent = [p for p in lib.profiles(d) if len(p.name.split(".")) == 5]
-        for kind in ("cpu", "heap"):
+        for kind in COLUMNS:
             check_short_stacks(parent, kind)
 
 
 def check_short_stacks(paths, kind):
     """The parent's profile of this kind is the one with most samples."""
-    column = {"cpu": "samples", "heap": "alloc_objects"}[kind]
+    column = COLUMNS[kind]
     loaded = [lib.Profile(p) for p in paths if f".{kind}." in p.name]
     expect(loaded, f"no {kind} profile")
     profile = max(loaded, key=lambda p: p.total(column))
@@ -74,7 +79,7 @@ def check_short_stacks(paths, kind):
     # (With our own table a walk into a library that is just being closed or
     # opened elsewhere may end early: code_gate.h.)
     allowed = SHORT_SHARE * total
-    if kind == "cpu":
+    if kind in ("cpu", "mutex"):
         allowed = most_short(total, 2)
     expect(short.total() <= allowed,
            f"{short.total()} of {total} {kind} stacks are short: {short}")

@@ -1,21 +1,28 @@
 /*
  * storm_unwind.cc - everything at once that makes unwinding dangerous: eight
  * threads throw, load and unload libraries, allocate, print, start threads,
- * jump and fork, for as many seconds as the argument says.
+ * jump and fork, and five more contend for locks of all kinds, for as many
+ * seconds as the argument says.
  *
  * Prints how often each was done; ends with status 0, or 1 if something gave a
  * wrong result, or a thread made no progress in the last second.
  * BUILD: -pthread
  */
 #include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -135,6 +142,98 @@ static void forking(unsigned n)
 		 WEXITSTATUS(status) != 7;
 }
 
+/* --- locks: what they guard is odd while it is changed -------------------- */
+
+static std::mutex mutex;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_cond_t handed = PTHREAD_COND_INITIALIZER;
+static pthread_mutex_t hand = PTHREAD_MUTEX_INITIALIZER;
+static sem_t sem;
+static volatile unsigned by_mutex, by_rwlock, by_sem, hands;
+
+static struct timespec in_ms(long ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += ms * 1000000;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
+
+/* The processor goes to others meanwhile, of whom one wants the lock. */
+static void change(volatile unsigned *value, unsigned n)
+{
+	wrong += *value % 2;
+	*value = *value + 1;
+	for (unsigned i = 0; i < n % 3000; i++)
+		wrong += *value % 2 == 0;
+	sched_yield();
+	*value = *value + 1;
+}
+
+/* Some times an exception releases it. */
+static void lock_mutex(unsigned n)
+{
+	try {
+		std::lock_guard<std::mutex> guard(mutex);
+
+		change(&by_mutex, n);
+		if (n % 5 == 0)
+			(void)dive(3);
+	} catch (const std::runtime_error &) {
+	}
+}
+
+static void lock_rwlock(unsigned n)
+{
+	if (n % 3 == 0) {
+		wrong += pthread_rwlock_wrlock(&rwlock) != 0;
+		change(&by_rwlock, n);
+	} else {
+		wrong += pthread_rwlock_rdlock(&rwlock) != 0;
+		sched_yield();
+		wrong += by_rwlock % 2;
+	}
+	wrong += pthread_rwlock_unlock(&rwlock) != 0;
+}
+
+/* Each wakes the other, and waits to be woken. */
+static void hand_over(unsigned)
+{
+	struct timespec until = in_ms(5);
+	unsigned seen;
+	int result = 0;
+
+	wrong += pthread_mutex_lock(&hand) != 0;
+	seen = ++hands;
+	wrong += pthread_cond_signal(&handed) != 0;
+	while (hands == seen && result == 0)
+		result = pthread_cond_timedwait(&handed, &hand, &until);
+	wrong += result != 0 && result != ETIMEDOUT;
+	wrong += pthread_mutex_unlock(&hand) != 0;
+}
+
+static void take_sem(unsigned n)
+{
+	int result;
+
+	do {
+		result = sem_wait(&sem);
+	} while (result != 0 && errno == EINTR);
+	wrong += result != 0;
+	change(&by_sem, n);
+	wrong += sem_post(&sem) != 0;
+}
+
+static void locking(unsigned n)
+{
+	lock_mutex(n);
+	lock_rwlock(n);
+	take_sem(n);
+}
+
 static Worker workers[] = {
 	{ "throw", throwing, {} },
 	{ "throw", throwing, {} },
@@ -144,6 +243,11 @@ static Worker workers[] = {
 	{ "threads", churning, {} },
 	{ "longjmp", jumping, {} },
 	{ "fork", forking, {} },
+	{ "locks", locking, {} },
+	{ "locks", locking, {} },
+	{ "locks", locking, {} },
+	{ "hands", hand_over, {} },
+	{ "hands", hand_over, {} },
 };
 
 static void work(Worker *w)
@@ -177,6 +281,7 @@ int main(int argc, char **argv)
 {
 	std::vector<std::thread> threads;
 
+	wrong += sem_init(&sem, 0, 1) != 0;
 	for (Worker &w : workers)
 		threads.emplace_back(work, &w);
 	watch(argc > 1 ? atoi(argv[1]) : 3);
