@@ -52,17 +52,30 @@ void log_open(const struct settings *settings)
 	places = settings;
 }
 
-static void append(const char *path, const char *line, size_t len)
+/* `flags`: O_CREAT, or O_NOFOLLOW. */
+static void append(const char *path, int flags, const char *line, size_t len)
 {
 	struct own_fd f;
 
-	if (own_fd_open_any(&f, path, O_WRONLY | O_APPEND | O_CREAT, 0666) != 0)
+	flags |= O_WRONLY | O_APPEND;
+	if (own_fd_open_any(&f, path, flags, 0666) != 0)
 		return;
+	if (!own_fd_has_name(&f, path, flags)) {
+		own_fd_none(&f);
+		return;
+	}
 	/* There is nowhere to report a failing log. */
 	if ((!S_ISREG(f.mode) || f.size + len <= quiet_write_room()) &&
 		own_fd_is_ours(&f))
 		(void)quiet_write(f.fd, line, len);
 	(void)own_fd_close(&f);
+}
+
+/* `pprofc run` has made it, and removes it at its end with its directory. What
+ * then stands there in /tmp may be anybody's. */
+static void append_status(const char *line, size_t len)
+{
+	append(places->status_path, O_NOFOLLOW, line, len);
 }
 
 #define LOG_LINE_MAX (SETTINGS_PATH_MAX + 256) /* a path and a sentence */
@@ -86,7 +99,7 @@ void log_status(const char *format, ...)
 	if (!places || !*places->status_path)
 		return;
 	va_start(ap, format);
-	append(places->status_path, line, make_line(line, format, ap));
+	append_status(line, make_line(line, format, ap));
 	va_end(ap);
 }
 
@@ -104,7 +117,7 @@ void log_line(const char *format, ...)
 	if (places->log_place == LOG_STDERR && own_fd_is_ours(&stderr_at_start))
 		(void)quiet_write(2, line, len);
 	else if (places->log_place == LOG_FILE)
-		append(places->log_path, line, len);
+		append(places->log_path, O_CREAT, line, len);
 	if (*places->status_path)
-		append(places->status_path, line, len);
+		append_status(line, len);
 }

@@ -32,12 +32,39 @@ static const char *line_in(const char *path)
 	return line;
 }
 
+static void make_empty(const char *path)
+{
+	FILE *out = fopen(path, "w");
+
+	CHECK(out != NULL);
+	if (out)
+		(void)fclose(out);
+}
+
+/* `pprofc run` has ended: its file is gone, and the place may be anybody's. */
+TEST(a_status_file_is_not_made_nor_a_link_followed)
+{
+	char path[256], victim[256];
+
+	(void)snprintf(path, sizeof(path), "%s/status", scratch);
+	(void)snprintf(victim, sizeof(victim), "%s/victim", scratch);
+	READ("PPROFC_PROGRAM", "other", "PPROFC_STATUS", path);
+	CHECK(access(path, F_OK) != 0);
+	make_empty(victim);
+	CHECK(symlink(victim, path) == 0);
+	READ("PPROFC_PROGRAM", "other", "PPROFC_STATUS", path);
+	CHECK(strcmp(line_in(victim), "") == 0);
+	(void)unlink(path);
+	(void)unlink(victim);
+}
+
 TEST(program_pattern_takes_the_typed_name_and_says_why_not)
 {
 	char *name = program_invocation_short_name;
 	char path[256];
 
 	(void)snprintf(path, sizeof(path), "%s/status", scratch);
+	make_empty(path);
 	program_invocation_short_name = (char *)(uintptr_t) "typed";
 	READ("PPROFC_PROGRAM", "ty*", "PPROFC_STATUS", path);
 	CHECK(got.profiles != 0);
@@ -169,6 +196,7 @@ int main(void)
 	if (!mkdtemp(scratch))
 		return 1;
 	RUN(program_pattern_decides_who_is_meant);
+	RUN(a_status_file_is_not_made_nor_a_link_followed);
 	RUN(program_pattern_takes_the_typed_name_and_says_why_not);
 	RUN(default_dump_signal_needs_a_heap_profile);
 	RUN(log_that_cannot_be_written_is_refused);
