@@ -3,6 +3,7 @@
  *
  * If what it interrupted was a hook of ours, nobody else would notice that the
  * hook will not end, and its thread would be taken to be inside it for ever.
+ * The same goes for a change of the thread's labels.
  *
  * And if it runs on an alternate stack: while such a handler runs, the signals
  * that ask us for something wait (sigaction.c). libc's siglongjmp restores the
@@ -29,6 +30,7 @@
 #include "signal_uses.h"
 #include "sys.h"
 #include "timers.h"
+#include "user_labels.h"
 
 /* What _FORTIFY_SOURCE makes of the others. */
 _Noreturn void __longjmp_chk(struct __jmp_buf_tag env[1], int value);
@@ -63,13 +65,17 @@ static PP_COLD void leave_hook(uint64_t sp)
 {
 	heap_jumps();
 	/* A vfork child jumps for itself. */
-	if (thread_state.in_hook && lifecycle_is_ours() && !on_altstack(sp))
+	if (!lifecycle_is_ours() || on_altstack(sp))
+		return;
+	if (thread_state.in_hook)
 		thread_jumps(&thread_state, sp);
+	user_labels_jumps(sp);
 }
 
 static inline bool may_leave_hook(void)
 {
-	return thread_state.in_hook || thread_state.heap_until > HEAP_UNTIL_MAX;
+	return thread_state.in_hook || thread_state.labels_frame ||
+	       thread_state.heap_until > HEAP_UNTIL_MAX;
 }
 
 #define JUMP(name)                                                             \

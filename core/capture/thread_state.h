@@ -34,7 +34,9 @@ struct thread_state {
 	uint32_t end_seen; /* its end will be noticed: memory may be its own */
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
 	struct memo *memos;	     /* memo.c */
-	struct user_labels *labels;  /* user_labels.c; NULL = none */
+	struct user_labels *labels;  /* user_labels.h; NULL = none */
+	/* user_labels.c: where they are being changed; 0 = nowhere */
+	volatile uint64_t labels_frame;
 	/* Valid while in_hook: nothing of the outermost hook lies above. */
 	volatile uint64_t hook_sp;
 	/* waits.c: the lock it waits for, and the frame that does */

@@ -8,8 +8,9 @@
  * session of its time and keeps the id until something changes.
  *
  * Owner: the thread. Setting and removing are not to be called in signal
- * handlers (if they are, in the middle of another, they are refused); reading
- * is safe anywhere. Context: PP_ANY; errno is left alone.
+ * handlers (if they are, in the middle of another, they are refused); a handler
+ * may jump out of them; reading is safe anywhere. Context: PP_ANY; errno is
+ * left alone.
  */
 #ifndef USER_LABELS_H
 #define USER_LABELS_H
@@ -38,6 +39,9 @@ void user_labels_pop(unsigned long token) PP_ANY;
 /* The value, cut to `size` with its terminator. Returns its length; 0 = there
  * is no such label. */
 size_t user_labels_read(const char *key, char *to, size_t size) PP_ANY;
+
+/* The calling thread jumps to a frame with this stack pointer. */
+void user_labels_jumps(uint64_t sp) PP_ANY;
 
 /* --- for samples ---------------------------------------------------------- */
 

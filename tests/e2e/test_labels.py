@@ -128,6 +128,24 @@ def a_handler_reads_whole_values():
 
 
 @case
+def a_change_that_a_handler_jumps_out_of_is_not_made():
+    with lib.Directory() as d:
+        run(d, "jumps")
+
+
+@case
+def a_change_that_an_exception_leaves_is_not_made():
+    """Through a call of the library, from a handler: the program's own risk,
+    but its labels go on."""
+    with lib.Directory() as d:
+        program = compiled(d, "throws", "-x", "c++", "-std=c++11",
+                           "-fnon-call-exceptions", compiler="g++")
+        result = lib.run([program, "throws"], d,
+                         env={"PPROFC_PROFILES": "cpu"})
+        expect_equal((result.status, result.err), (0, b""), "end")
+
+
+@case
 def waits_have_them_beside_their_own():
     with lib.Directory() as d:
         result = run(d, "waits", profiles="mutex,block",
@@ -204,7 +222,7 @@ def all_threads_have_theirs():
             lib.end(process)
 
 
-QUICK = ("rules", "handler", "waits", "heap", "order", "forks", "inherit")
+QUICK = ("rules", "handler", "jumps", "waits", "heap", "order", "forks", "inherit")
 
 
 def compiled(d, name, *flags, compiler="gcc"):
@@ -239,7 +257,7 @@ def linked_statically_nothing_happens():
 def as_cplusplus_nothing_happens():
     for flags in ((), ("-static",)):
         without_the_library("cxx", "-x", "c++", "-std=c++11", *flags,
-                            compiler="g++", tests=QUICK + ("scoped",))
+                            compiler="g++", tests=QUICK + ("scoped", "throws"))
 
 
 @case

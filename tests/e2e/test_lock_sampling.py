@@ -142,14 +142,14 @@ def by_length(rate):
 
 @case
 def all_waits_are_what_the_program_measured():
-    run = Run(40, 25 * MORE, 20000, 100000)
+    run = Run(40 * MORE, 25, 20000, 100000)
     run.check("mutex", nothing_drawn)
     run.check("block", nothing_drawn)
 
 
 @case
 def a_fraction_of_the_releases_stands_for_all():
-    run = Run(200, 20 * MORE, 20000, 100000, PPROFC_MUTEX_FRACTION=10)
+    run = Run(200 * MORE, 20, 20000, 100000, PPROFC_MUTEX_FRACTION=10)
     run.check("mutex", by_fraction(10))
     run.check("block", nothing_drawn)
     taken = {v[0] for v in run.estimates["mutex"].values()}
@@ -159,7 +159,7 @@ def a_fraction_of_the_releases_stands_for_all():
 @case
 def a_rate_of_the_waits_stands_for_all():
     """Of the short ones some are above the rate, of the long ones below."""
-    run = Run(200, 20 * MORE, 20000, 100000, PPROFC_BLOCK_RATE=100000)
+    run = Run(200 * MORE, 20, 20000, 100000, PPROFC_BLOCK_RATE=100000)
     run.check("mutex", nothing_drawn)
     run.check("block", by_length(100000))
     taken = {v[0] for v in run.estimates["block"].values()}
@@ -199,7 +199,7 @@ def storm():
     events_a_second = 2 * pace(50, 60, 5000, 15000)
     for fold in (25, 50, 100, 200):
         budget = max(100, round(events_a_second / fold))
-        run = Run(200, 60 * MORE, 5000, 15000, PPROFC_LOCK_EVENTS=budget)
+        run = Run(200 * MORE, 60, 5000, 15000, PPROFC_LOCK_EVENTS=budget)
         run.events = 2 * sum(len(w) for w in run.own.each.values())
         if run.events >= 20 * budget * run.own.elapsed:
             return run, budget

@@ -7,11 +7,13 @@
  * labels TEST...: one after the other.
  */
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -215,6 +217,60 @@ static void handler(void)
 	pprofc_label_set("half", NULL);
 }
 
+/* --- changes that are left half way ----------------------------------------
+ */
+
+static sigjmp_buf out;
+
+static void jump_out(int sig)
+{
+	(void)sig;
+	siglongjmp(out, 1);
+}
+
+/* A value that cannot be read to its end. */
+static const char *half_a_text(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = (char *)mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT(p != MAP_FAILED);
+	EXPECT(mprotect(p + page, page, PROT_NONE) == 0);
+	memset(p, 'x', page);
+	return p + page - 10;
+}
+
+/* Set further down than the change that was left. */
+static __attribute__((noinline)) int set_below(int frames, const char *value)
+{
+	volatile char room[64];
+	int ret;
+
+	room[0] = 0;
+	ret = frames > 0 ? set_below(frames - 1, value)
+			 : pprofc_label_set("left", value);
+	return ret + room[0];
+}
+
+static void jumps(void)
+{
+	const char *half = half_a_text();
+
+	signal(SIGSEGV, jump_out);
+	for (volatile int i = 0; i < 100; i++) {
+		EXPECT(set_below(i % 10, "whole") == 0);
+		if (sigsetjmp(out, 1) == 0) {
+			set_below(i % 7, half);
+			EXPECT(!is_there());
+		}
+		EXPECT(is("left", "whole"));
+		EXPECT(set_below(20, "after") == 0 && is("left", "after"));
+	}
+	signal(SIGSEGV, SIG_DFL);
+	pprofc_label_set("left", NULL);
+}
+
 /* --- waits, the heap, all threads ----------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -308,6 +364,37 @@ static void order(void)
 }
 
 #ifdef __cplusplus
+static void throw_out(int sig)
+{
+	sigset_t only;
+
+	sigemptyset(&only);
+	sigaddset(&only, sig);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
+	throw sig;
+}
+
+/* Nobody hears of it: the next change of its caller finds out. */
+static void throws(void)
+{
+	const char *half = half_a_text();
+	volatile int thrown = 0;
+
+	signal(SIGSEGV, throw_out);
+	for (int i = 0; i < 20; i++) {
+		EXPECT(pprofc_label_set("left", "whole") == 0);
+		try {
+			pprofc_label_set("left", half);
+		} catch (int) {
+			thrown = thrown + 1;
+		}
+		EXPECT(is("left", "whole"));
+	}
+	EXPECT(thrown == (is_there() ? 20 : 0));
+	signal(SIGSEGV, SIG_DFL);
+	pprofc_label_set("left", NULL);
+}
+
 static void scoped(void)
 {
 	pprofc::label outer("scope", "outer");
@@ -328,12 +415,14 @@ int main(int argc, char **argv)
 		{ "inherit", inherit },
 		{ "forks", forks },
 		{ "handler", handler },
+		{ "jumps", jumps },
 		{ "waits", waits },
 		{ "heap", heap },
 		{ "threads", threads },
 		{ "order", order },
 #ifdef __cplusplus
 		{ "scoped", scoped },
+		{ "throws", throws },
 #endif
 	};
 

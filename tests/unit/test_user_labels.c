@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "process.h"
 #include "store.h"
@@ -250,6 +254,116 @@ TEST(a_forks_child_has_one_thread)
 	CHECK_EQ(here(), 0);
 }
 
+/* --- left half way -------------------------------------------------------- */
+
+static sigjmp_buf out;
+static int in_handler;
+
+static void jump_out(int sig)
+{
+	(void)sig;
+	in_handler = user_labels_set("nested", "1");
+	user_labels_pop(1);
+	siglongjmp(out, 1);
+}
+
+/* A value that cannot be read to its end. */
+static const char *half_a_text(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(mprotect(p + page, page, PROT_NONE), 0);
+	memset(p, 'x', page);
+	return p + page - 10;
+}
+
+/* Here no hook sees the jump. */
+static void leave_a_change_half_way(void)
+{
+	struct sigaction jump = { .sa_handler = jump_out }, old;
+
+	CHECK_EQ(sigaction(SIGSEGV, &jump, &old), 0);
+	if (sigsetjmp(out, 1) == 0)
+		(void)user_labels_set("a", half_a_text());
+	CHECK_EQ(in_handler, -EBUSY);
+	CHECK_EQ(sigaction(SIGSEGV, &old, NULL), 0);
+	CHECK(thread_state_get()->labels_frame != 0);
+}
+
+TEST(a_change_left_half_way_is_gone_for_its_caller)
+{
+	CHECK_EQ(user_labels_set("a", "1"), 0);
+	for (unsigned i = 0; i < 40; i++) {
+		leave_a_change_half_way();
+		CHECK(strcmp(text_of(here()), "a=1") == 0);
+		CHECK_EQ(user_labels_set("a", "2"), 0);
+		CHECK(strcmp(text_of(here()), "a=2") == 0);
+		CHECK_EQ(user_labels_set("a", "1"), 0);
+	}
+}
+
+static __attribute__((noinline)) int set_further_down(unsigned frames)
+{
+	volatile char room[64];
+	int ret;
+
+	room[0] = 0;
+	ret = frames ? set_further_down(frames - 1) : user_labels_set("b", "3");
+	return ret + room[0];
+}
+
+TEST(one_that_may_go_on_is_in_the_way_until_the_jump_is_seen)
+{
+	leave_a_change_half_way();
+	CHECK_EQ(set_further_down(100), -EBUSY);
+	user_labels_jumps(thread_state_get()->labels_frame - 8);
+	CHECK_EQ(set_further_down(100), -EBUSY);
+	user_labels_jumps(thread_state_get()->labels_frame);
+	CHECK_EQ(set_further_down(100), 0);
+	CHECK(strcmp(text_of(here()), "a=1,b=3") == 0);
+	CHECK_EQ(user_labels_set("b", NULL), 0);
+}
+
+/* The frames of a handler, or of a coroutine. */
+TEST(on_another_stack_it_is_gone_when_we_are_on_our_own)
+{
+	struct thread_state *t = thread_state_get();
+	uint64_t lo = t->stack_lo, hi = t->stack_hi;
+
+	t->stack_lo = (uintptr_t)&lo - 100000;
+	t->stack_hi = (uintptr_t)&lo + 100000;
+	t->labels_frame = t->stack_hi + 1000;
+	CHECK_EQ(user_labels_set("b", "1"), 0);
+	t->stack_lo = t->labels_frame = 1000;
+	t->stack_hi = 2000;
+	CHECK_EQ(user_labels_set("b", "2"), -EBUSY);
+	t->labels_frame = 0;
+	t->stack_lo = lo;
+	t->stack_hi = hi;
+	CHECK_EQ(user_labels_set("b", NULL), 0);
+}
+
+static void *ends_in_a_change(void *unused)
+{
+	CHECK_EQ(user_labels_set("a", "x"), 0);
+	leave_a_change_half_way();
+	user_labels_thread_end();
+	return unused;
+}
+
+TEST(a_threads_end_half_way_leaves_its_block_usable)
+{
+	pthread_t t;
+
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK_EQ(pthread_create(&t, NULL, ends_in_a_change, NULL), 0);
+		CHECK_EQ(pthread_join(t, NULL), 0);
+	}
+}
+
 TEST(without_a_process_of_ours_nothing_is_kept)
 {
 	uint32_t image = atomic_exchange(&process_wiped.generation, 0);
@@ -272,6 +386,10 @@ int main(void)
 	RUN(blocks_are_given_back);
 	RUN(another_threads_are_read_whole);
 	RUN(a_thread_is_read_while_it_sets_its_first_label);
+	RUN(a_change_left_half_way_is_gone_for_its_caller);
+	RUN(one_that_may_go_on_is_in_the_way_until_the_jump_is_seen);
+	RUN(on_another_stack_it_is_gone_when_we_are_on_our_own);
+	RUN(a_threads_end_half_way_leaves_its_block_usable);
 	RUN(a_forks_child_has_one_thread);
 	RUN(without_a_process_of_ours_nothing_is_kept);
 	return test_done();
