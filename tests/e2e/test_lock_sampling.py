@@ -34,7 +34,7 @@ COMPARISONS = 20  # of sums in this file; each may use as much of it
 L = math.log(2 * COMPARISONS / FALSE_ALARM)
 CLOCKS = 0.05
 STACKS = ("short", "long")
-MORE = 25 if lib.LONG else 1
+MORE = 10 if lib.LONG else 1
 
 Waits = collections.namedtuple("Waits", "each elapsed")
 
@@ -196,10 +196,10 @@ def check_seeds(run, kind):
 def storm():
     """A run in which 20 times the budget happens, and that budget. Each
     hand-over is two events, a wait and a release."""
-    events_a_second = 2 * pace(50, 60, 5000, 15000)
+    events_a_second = 2 * pace(20, 60, 40000, 120000)
     for fold in (25, 50, 100, 200):
         budget = max(100, round(events_a_second / fold))
-        run = Run(200 * MORE, 60, 5000, 15000, PPROFC_LOCK_EVENTS=budget)
+        run = Run(200 * MORE, 60, 40000, 120000, PPROFC_LOCK_EVENTS=budget)
         run.events = 2 * sum(len(w) for w in run.own.each.values())
         if run.events >= 20 * budget * run.own.elapsed:
             return run, budget

@@ -23,7 +23,7 @@ static const char *const kind_names[KINDS] = { "short", "long" };
 static long rounds, hold_ns[KINDS];
 static int seed;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic long asked, done;
+static _Atomic long asked, coming, done;
 static int64_t *waited[KINDS];
 
 static void await(_Atomic long *counter, long n)
@@ -32,25 +32,29 @@ static void await(_Atomic long *counter, long n)
 		sched_yield();
 }
 
-/* There are two threads: who waits has been through the hook when glibc has
- * marked the mutex, so every wait is one, and nothing else is. */
-static void await_waiter(void)
-{
-	while (*(volatile int *)&mutex.__data.__lock != 2)
-		sched_yield();
-}
-
 /* Lengths have nothing to do with what the library draws. */
-static void hold(int kind)
+static int64_t length_of(int kind)
 {
 	static uint64_t random = 1;
-	int64_t end;
 
 	random = random * 6364136223846793005u + 1442695040888963407u;
-	end = waiting_now() + hold_ns[kind] / 5 +
-	      (int64_t)((random >> 33) * (uint64_t)hold_ns[kind] / 5 * 8 >> 31);
+	return hold_ns[kind] / 5 +
+	       (int64_t)((random >> 33) * (uint64_t)hold_ns[kind] / 5 * 8 >>
+			 31);
+}
+
+/*
+ * Until it is time, and somebody waits. There are two threads: who waits has
+ * been through the hook when glibc has marked the mutex, so every wait is one,
+ * and nothing else is. The time begins before that: else a wait whose stack is
+ * walked would be longer than the others for which it stands.
+ */
+static void hold_until(int64_t end)
+{
 	while (waiting_now() < end)
 		;
+	while (*(volatile int *)&mutex.__data.__lock != 2)
+		sched_yield();
 }
 
 static TARGET_NOINLINE void let_go(void)
@@ -63,9 +67,8 @@ static TARGET_NOINLINE void let_go(void)
 	static TARGET_NOINLINE void kind##_holder(void)                  \
 	{                                                                \
 		EXPECT(pthread_mutex_lock(&mutex) == 0);                 \
-		asked++;                                                 \
-		await_waiter();                                          \
-		hold(KIND);                                              \
+		await(&coming, ++asked);                                 \
+		hold_until(waiting_now() + length_of(KIND));             \
 		let_go();                                                \
 		__asm__ volatile("" : : : "memory");                     \
 	}                                                                \
@@ -74,6 +77,7 @@ static TARGET_NOINLINE void let_go(void)
 	{                                                                \
 		int64_t began = waiting_now();                           \
                                                                          \
+		coming++;                                                \
 		EXPECT(pthread_mutex_lock(&mutex) == 0);                 \
 		waited[KIND][seed * rounds + i] = waiting_now() - began; \
 		EXPECT(pthread_mutex_unlock(&mutex) == 0);               \
@@ -118,7 +122,7 @@ static void run_seed(void)
 {
 	pthread_t holder, wanter;
 
-	asked = done = 0;
+	asked = coming = done = 0;
 	EXPECT(pthread_create(&holder, NULL, hold_often, NULL) == 0);
 	EXPECT(pthread_create(&wanter, NULL, want_often, NULL) == 0);
 	EXPECT(pthread_join(holder, NULL) == 0);
