@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "patient.h"
 #include "real.h"
 #include "signal_uses.h"
 #include "wait_hooks.h"
@@ -95,16 +96,32 @@ PP_EXPORT int pthread_attr_setsigmask_np(
 
 PP_EXPORT int sigsuspend(const sigset_t *set)
 {
+	struct interrupted since = interruptions_here();
 	sigset_t less;
+	int result;
 
-	if (!has_timers(set))
-		return real.sigsuspend(set);
-	return real.sigsuspend(without_timers(set, &less));
+	if (has_timers(set))
+		set = without_timers(set, &less);
+	do
+		result = real.sigsuspend(set);
+	while (errno == EINTR && patient_again(&since));
+	return result;
 }
 
 PP_EXPORT int __sigsuspend(const sigset_t *set)
 {
 	return sigsuspend(set);
+}
+
+PP_EXPORT int pause(void)
+{
+	struct interrupted since = interruptions_here();
+	int result;
+
+	do
+		result = real.pause();
+	while (errno == EINTR && patient_again(&since));
+	return result;
 }
 
 PP_EXPORT int ppoll(struct pollfd *fds, nfds_t n,
@@ -149,13 +166,26 @@ PP_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int most,
 		fd, events, most, timeout, without_timers(set, &less));
 }
 
-static int epoll_pwait2_less(int fd, struct epoll_event *events, int most,
+static int real_epoll_pwait2(int fd, struct epoll_event *events, int most,
 	const struct timespec *timeout, const sigset_t *set)
 {
 	if (real.epoll_pwait2)
 		return real.epoll_pwait2(fd, events, most, timeout, set);
 	return (int)syscall(SYS_epoll_pwait2, fd, events, most, timeout, set,
 		sizeof(uint64_t));
+}
+
+static int epoll_pwait2_less(int fd, struct epoll_event *events, int most,
+	const struct timespec *timeout, const sigset_t *set)
+{
+	struct patience p;
+	int result;
+
+	patience_begin(&p, timeout != NULL);
+	do
+		result = real_epoll_pwait2(fd, events, most, timeout, set);
+	while (result == -1 && errno == EINTR && patience_left(&p, &timeout));
+	return result;
 }
 
 static PP_NOINLINE int epoll_pwait2_waiting(int fd, struct epoll_event *events,
@@ -195,21 +225,32 @@ PP_EXPORT int sigwait(const sigset_t *set, int *ret_sig)
 
 PP_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *ret_info)
 {
+	struct interrupted since = interruptions_here();
 	sigset_t less;
+	int result;
 
-	if (!has_timers(set))
-		return real.sigwaitinfo(set, ret_info);
-	return real.sigwaitinfo(without_timers(set, &less), ret_info);
+	if (has_timers(set))
+		set = without_timers(set, &less);
+	do
+		result = real.sigwaitinfo(set, ret_info);
+	while (result == -1 && errno == EINTR && patient_again(&since));
+	return result;
 }
 
 PP_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *ret_info,
 	const struct timespec *timeout)
 {
+	struct patience p;
 	sigset_t less;
+	int result;
 
-	if (!has_timers(set))
-		return real.sigtimedwait(set, ret_info, timeout);
-	return real.sigtimedwait(without_timers(set, &less), ret_info, timeout);
+	if (has_timers(set))
+		set = without_timers(set, &less);
+	patience_begin(&p, timeout != NULL);
+	do
+		result = real.sigtimedwait(set, ret_info, timeout);
+	while (result == -1 && errno == EINTR && patience_left(&p, &timeout));
+	return result;
 }
 
 PP_EXPORT int signalfd(int fd, const sigset_t *set, int flags)

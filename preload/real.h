@@ -79,6 +79,7 @@
 	X(int, siginterrupt, (int sig, int interrupt), (sig, interrupt))       \
 	X(int, sighold, (int sig), (sig))                                      \
 	X(int, sigsuspend, (const sigset_t *set), (set))                       \
+	X(int, pause, (void), ())                                              \
 	WAITS_MASKED(X)                                                        \
 	X(int, sigwait, (const sigset_t *set, int *ret_sig), (set, ret_sig))   \
 	X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *ret_info),        \

@@ -57,13 +57,14 @@
 	X(int, pthread_cond_clockwait, COND_CLOCK, (c, m, clock, until))     \
 	X(int, cnd_wait, (pthread_cond_t * c, pthread_mutex_t * m), (c, m))  \
 	X(int, cnd_timedwait, COND_UNTIL, (c, m, until))
-#define WAITS_SEM(X)                                                        \
-	X(int, sem_wait, (sem_t * s), (s))                                  \
+#define WAITS_SEM_UNTIL(X)                                                  \
 	X(int, sem_timedwait, (sem_t * s, const struct timespec *until),    \
 		(s, until))                                                 \
 	X(int, sem_clockwait,                                               \
 		(sem_t * s, clockid_t clock, const struct timespec *until), \
 		(s, clock, until))
+#define WAITS_SEM_NO_LIMIT(X) X(int, sem_wait, (sem_t * s), (s))
+#define WAITS_SEM(X) WAITS_SEM_NO_LIMIT(X) WAITS_SEM_UNTIL(X)
 #define WAITS_BARRIER(X) \
 	X(int, pthread_barrier_wait, (pthread_barrier_t * b), (b))
 #define WAITS_JOIN(X)                                                    \
@@ -150,6 +151,10 @@
 	X(int, accept4,                                                       \
 		(int fd, __SOCKADDR_ARG from, socklen_t *len, int flags),     \
 		(fd, from, len, flags))
+
+/* Those that no signal of ours ends: patient.h. */
+#define WAITS_PATIENT(X) \
+	WAITS_SEM_UNTIL(X) WAITS_SLEEP(X) WAITS_POLL(X) WAITS_MASKED(X)
 
 /* Hooked for waits alone. */
 /* clang-format off */

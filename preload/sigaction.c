@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "interruptions.h"
 #include "lifecycle.h"
 #include "real.h"
 #include "signal_uses.h"
@@ -60,6 +61,7 @@ static void show(
 	uint64_t mine = atomic_load(&given[sig].mask);
 
 	*ret = *kernels;
+	interruptions_hide(ret);
 	if (signal_is_ours(ret->sa_handler)) {
 		ret->sa_handler = SIG_DFL;
 		ret->sa_flags = atomic_load(&given[sig].flags);
@@ -113,6 +115,7 @@ static int set(int sig, const struct sigaction *act, struct sigaction *old)
 	kernels.sa_mask.__val[0] = kernel_mask(host.sa_mask.__val[0], act);
 	if (real.sigaction(sig, &kernels, &before) != 0)
 		return -1;
+	interruptions_watch(sig);
 	if (old)
 		show(sig, &before, old);
 	remember(sig, &host);
@@ -163,6 +166,7 @@ static sighandler_t after(int sig, sighandler_t handler, sighandler_t before)
 		(void)sigaction_set_default(sig, &now, NULL);
 	else if (!signal_is_ours(now.sa_handler))
 		remember(sig, &now);
+	interruptions_watch(sig);
 	return signal_is_ours(before) ? SIG_DFL : before;
 }
 
@@ -225,6 +229,8 @@ PP_EXPORT int siginterrupt(int sig, int interrupt)
 	int ret = real.siginterrupt(sig, interrupt);
 	struct sigaction now;
 
+	if (ret == 0)
+		interruptions_watch(sig);
 	if (ret != 0 || !signal_use(sig) || !lifecycle_is_ours() ||
 		real.sigaction(sig, NULL, &now) != 0 ||
 		!signal_is_ours(now.sa_handler))

@@ -13,6 +13,12 @@
 
 #define SIGNALS 65
 
+/* What the kernel takes. */
+struct signal_kernels {
+	uint64_t handler, flags, restorer;
+	sys_sigset mask;
+};
+
 typedef void signal_handler_fn(int sig, siginfo_t *info, void *context);
 
 /* Our handler of a signal; NULL when we have no use for it. */

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <ucontext.h>
 
+#include "interruptions.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "process.h"
@@ -41,12 +42,6 @@ int signal_of_timers(void)
 
 /* --- handlers ------------------------------------------------------------- */
 
-/* What the kernel takes. */
-struct kernel_sigaction {
-	uint64_t handler, flags, restorer;
-	sys_sigset mask;
-};
-
 /* Will the same fault come again when the handler returns? */
 static bool happens_again(int sig, const siginfo_t *info)
 {
@@ -64,7 +59,7 @@ static bool happens_again(int sig, const siginfo_t *info)
  */
 static void default_action(int sig, siginfo_t *info, void *context)
 {
-	static const struct kernel_sigaction by_default;
+	static const struct signal_kernels by_default;
 	ucontext_t *uc = context;
 	int pid = sys_getpid(), tid = sys_gettid();
 
@@ -94,6 +89,7 @@ static void on_end(int sig, siginfo_t *info, void *context)
 
 static void on_dump(int sig, siginfo_t *info, void *context)
 {
+	interruptions_count(context);
 	if (lifecycle_is_ours())
 		reporter_request(REPORTER_DUMP);
 	else
@@ -102,10 +98,17 @@ static void on_dump(int sig, siginfo_t *info, void *context)
 
 static void on_toggle(int sig, siginfo_t *info, void *context)
 {
+	interruptions_count(context);
 	if (lifecycle_is_ours())
 		reporter_request(REPORTER_TOGGLE);
 	else
 		default_action(sig, info, context);
+}
+
+static void on_timer(int sig, siginfo_t *info, void *context)
+{
+	interruptions_count(context);
+	timers_handler(sig, info, context);
 }
 
 bool signal_is_ours(sighandler_t handler)
@@ -113,14 +116,14 @@ bool signal_is_ours(sighandler_t handler)
 	uintptr_t p = (uintptr_t)handler;
 
 	return p == (uintptr_t)on_end || p == (uintptr_t)on_dump ||
-	       p == (uintptr_t)on_toggle || p == (uintptr_t)timers_handler;
+	       p == (uintptr_t)on_toggle || p == (uintptr_t)on_timer;
 }
 
 static bool asks(int sig)
 {
 	signal_handler_fn *use = signal_use(sig);
 
-	return use == on_dump || use == on_toggle || use == timers_handler;
+	return use == on_dump || use == on_toggle || use == on_timer;
 }
 
 uint64_t signal_askers(void)
@@ -169,7 +172,7 @@ int signal_hooks_reserve(void)
 
 	if (!sig)
 		return 0;
-	atomic_store(&uses[sig], timers_handler);
+	atomic_store(&uses[sig], on_timer);
 	if (signal_install(sig, NULL) != 0)
 		return 0;
 	atomic_store(&timer_signal, sig);

@@ -8,7 +8,9 @@
 #include "pp.h"
 
 #include "lock_table.h"
+#include "patient.h"
 #include "process.h"
+#include "signal_uses.h"
 #include "wait_hooks.h"
 #include "waits.h"
 
@@ -39,6 +41,9 @@ REAL_UNLOCKS(FIRST_WAY)
 
 #define FIRST(result, name, params, args) .name = first_##name,
 struct way way = { REAL_WAITS(FIRST) WAITS_MASKED(FIRST) REAL_UNLOCKS(FIRST) };
+
+#define LEAD_PATIENTLY(result, name, params, args) \
+	__atomic_store_n(&way.name, patient_##name, __ATOMIC_SEQ_CST);
 
 #define HOOK(result, name, params, args) \
 	PP_EXPORT result name params     \
@@ -85,6 +90,9 @@ static void set_unlock_ways(void)
 
 void wait_hooks_start(void)
 {
+	if (signal_askers()) {
+		WAITS_PATIENT(LEAD_PATIENTLY)
+	}
 	LEAD_WANTED(WAIT_MUTEX, WAITS_MUTEX);
 	LEAD_WANTED(WAIT_RWLOCK, WAITS_RWLOCK);
 	LEAD_WANTED(WAIT_COND, WAITS_COND);

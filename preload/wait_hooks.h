@@ -1,6 +1,7 @@
 /*
  * wait_hooks.h - how the hooks of functions that wait go on: way.NAME is the
- * real function where nothing is recorded, else wait_NAME, which looks first.
+ * real function where nothing is recorded, else wait_NAME, which looks first;
+ * where a signal of ours could end the call, patient_NAME (patient.h).
  * A call that is not recorded takes one instruction more than none, once the
  * first two have found the real function.
  *

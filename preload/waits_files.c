@@ -6,6 +6,7 @@
  */
 #include "pp.h"
 
+#include "patient.h"
 #include "sys.h"
 #include "wait_hooks.h"
 #include "waits.h"
@@ -15,15 +16,15 @@
 #define MAY_WAIT(timeout) \
 	_Generic((timeout), int : (timeout) != 0, default : true)
 
-#define WAIT_IF_TIMEOUT(result, name, params, args)            \
-	static PP_NOINLINE result name##_waiting params        \
-	{                                                      \
-		RECORDED(WAIT_POLL, result, real.name args);   \
-	}                                                      \
-	result wait_##name params                              \
-	{                                                      \
-		return MAY_WAIT(timeout) ? name##_waiting args \
-					 : real.name args;     \
+#define WAIT_IF_TIMEOUT(result, name, params, args)               \
+	static PP_NOINLINE result name##_waiting params           \
+	{                                                         \
+		RECORDED(WAIT_POLL, result, patient_##name args); \
+	}                                                         \
+	result wait_##name params                                 \
+	{                                                         \
+		return MAY_WAIT(timeout) ? name##_waiting args    \
+					 : real.name args;        \
 	}
 WAITS_POLL(WAIT_IF_TIMEOUT)
 WAITS_MASKED(WAIT_IF_TIMEOUT)

@@ -8,6 +8,7 @@
  */
 #include "pp.h"
 
+#include "patient.h"
 #include "wait_hooks.h"
 #include "waits.h"
 
@@ -24,16 +25,21 @@ static bool is_up(const sem_t *s)
 	return *(const volatile unsigned *)(const volatile void *)s != 0;
 }
 
-#define WAIT_SEM_OF(result, name, params, args)                      \
+#define WAIT_SEM_OF(result, down, name, params, args)                \
 	static PP_NOINLINE result name##_down params                 \
 	{                                                            \
-		RECORDED(WAIT_SEM, result, real.name args);          \
+		RECORDED(WAIT_SEM, result, down args);               \
 	}                                                            \
 	result wait_##name params                                    \
 	{                                                            \
 		return is_up(s) ? real.name args : name##_down args; \
 	}
-WAITS_SEM(WAIT_SEM_OF)
+#define WAIT_SEM(result, name, params, args) \
+	WAIT_SEM_OF(result, real.name, name, params, args)
+#define WAIT_SEM_UNTIL(result, name, params, args) \
+	WAIT_SEM_OF(result, patient_##name, name, params, args)
+WAITS_SEM_NO_LIMIT(WAIT_SEM)
+WAITS_SEM_UNTIL(WAIT_SEM_UNTIL)
 
 #define BARRIER(result, name, params, args) \
 	WAIT_ALWAYS(WAIT_BARRIER, result, name, params, args)
@@ -43,8 +49,11 @@ WAITS_BARRIER(BARRIER)
 	WAIT_ALWAYS(WAIT_JOIN, result, name, params, args)
 WAITS_JOIN(JOIN)
 
-#define SLEEP(result, name, params, args) \
-	WAIT_ALWAYS(WAIT_SLEEP, result, name, params, args)
+#define SLEEP(result, name, params, args)                          \
+	result wait_##name params                                  \
+	{                                                          \
+		RECORDED(WAIT_SLEEP, result, patient_##name args); \
+	}
 WAITS_SLEEP(SLEEP)
 
 /* Another thread is at it: pthread_once.c of glibc. */

@@ -71,7 +71,35 @@ static bool is_pipe_or_terminal(pid_t pid, unsigned long long fd)
 		       strncmp(link, "/dev/pts/", 9) == 0);
 }
 
-enum { UNFIT = -1, INTERRUPTED, RUNNING, RESTARTED, BEST };
+enum { UNFIT = -1, INTERRUPTED, REPEATED, RUNNING, RESTARTED, BEST };
+
+/* Those that the library makes again, as long as they come by way of libc. */
+static bool is_repeated(int call)
+{
+	static const short calls[] = {
+		SYS_futex,
+		SYS_nanosleep,
+		SYS_clock_nanosleep,
+		SYS_restart_syscall,
+		SYS_ppoll,
+		SYS_pselect6,
+		SYS_epoll_pwait,
+		SYS_rt_sigsuspend,
+		SYS_rt_sigtimedwait,
+#ifdef SYS_poll /* newer machines lack the older calls */
+		SYS_poll,
+		SYS_select,
+		SYS_epoll_wait,
+		SYS_pause,
+#endif
+	};
+
+	for (size_t i = 0; i < PP_ARRAY_LEN(calls); i++) {
+		if (calls[i] == call)
+			return true;
+	}
+	return false;
+}
 
 /* How little a thread minds a handler with SA_RESTART. */
 static int fitness_of_call(pid_t pid, pid_t tid)
@@ -96,8 +124,9 @@ static int fitness_of_call(pid_t pid, pid_t tid)
 		return BEST; /* no time limit: begins again */
 	if (call == SYS_read && is_pipe_or_terminal(pid, args[0]))
 		return RESTARTED;
-	return call == SYS_wait4 || call == SYS_waitid ? RESTARTED
-						       : INTERRUPTED;
+	if (call == SYS_wait4 || call == SYS_waitid)
+		return RESTARTED;
+	return is_repeated(call) ? REPEATED : INTERRUPTED;
 }
 
 static int fitness(pid_t pid, pid_t tid, int sig)
