@@ -13,16 +13,13 @@
 
 /* --- what is left of a time limit ----------------------------------------- */
 
-/* The clock with steps is never ahead, and behind by less than one of them. */
 static int64_t left_ns(const struct patience *p)
 {
-	struct timespec step = { 0, 0 }, now = { 0, 0 };
+	struct timespec now = { 0, 0 };
 	int64_t left;
 
-	(void)clock_getres(CLOCK_MONOTONIC_COARSE, &step);
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	left = p->began + step.tv_nsec + p->limit -
-	       (now.tv_sec * NS_PER_S + now.tv_nsec);
+	left = p->began + p->limit - (now.tv_sec * NS_PER_S + now.tv_nsec);
 	return PP_MAX(left, 0);
 }
 

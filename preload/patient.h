@@ -5,10 +5,9 @@
  * came, and only then.
  *
  * The real function is called again, so that it stays a cancellation point and
- * takes its signal mask again, with what is left of its time. What is left of
- * poll's and its like is reckoned from a clock that steps with the kernel's
- * tick, as a reading takes a sixth of one of the exact clock: they may last one
- * tick longer, and never less.
+ * takes its signal mask again, with what is left of its time. (The clock that
+ * steps with the kernel's tick is no help in finding that, though it costs a
+ * sixth: on a busy virtual machine it is behind by more than a tick.)
  *
  * Context: application threads at any moment, also in its signal handlers.
  */
@@ -64,7 +63,7 @@ static inline __attribute__((always_inline)) void patience_begin(
 
 	p->since = interruptions_here();
 	p->began = p->limit = 0;
-	if (limited && clock_gettime(CLOCK_MONOTONIC_COARSE, &now) == 0)
+	if (limited && clock_gettime(CLOCK_MONOTONIC, &now) == 0)
 		p->began = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
