@@ -57,17 +57,17 @@ bool mutex_is_let_go(const pthread_mutex_t *m) PP_ANY;
 void cond_release(pthread_mutex_t *m) __attribute__((visibility("hidden")));
 
 /* The body of a function that waits for a condition. */
-#define COND_WAITED(m, call)                         \
-	do {                                         \
-		struct wait wait_;                   \
-		int result_;                         \
-                                                     \
-		if (release_awaited(m))              \
-			cond_release(m);             \
-		wait_begin(&wait_, WAIT_COND, NULL); \
-		result_ = call;                      \
-		wait_end(&wait_, true);              \
-		return result_;                      \
+#define COND_WAITED(m, call)                      \
+	do {                                      \
+		struct wait wait_;                \
+		int result_;                      \
+                                                  \
+		if (release_awaited(m))           \
+			cond_release(m);          \
+		wait_begin(&wait_, WAIT_COND, m); \
+		result_ = call;                   \
+		wait_end(&wait_, true);           \
+		return result_;                   \
 	} while (0)
 
 /* From the constructor, once the settings are read. */

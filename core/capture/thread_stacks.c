@@ -128,6 +128,18 @@ uint32_t thread_owner_of(const struct thread_stack *t)
 	}
 }
 
+/* Of a condition the mutex is noted, which counts once the thread has been
+ * signalled and sleeps in that one's futex, its first word. */
+static void regard_condition(struct thread_stack *t)
+{
+	if (t->wait.class != WAIT_COND)
+		return;
+	if (t->wait.lock && t->at.args[0] == t->wait.lock)
+		t->wait.class = WAIT_MUTEX;
+	else
+		t->wait.lock = 0;
+}
+
 /*
  * A thread that left its wait by siglongjmp is still noted as waiting, so it
  * must sleep in a futex, and of a lock in one of its words.
@@ -151,6 +163,7 @@ void thread_wait_of(
 	}
 	t->wait.lock = atomic_load(&slot->wait_lock);
 	t->wait.ns = now > began ? now - began : 0;
+	regard_condition(t);
 	if (t->wait.lock && t->at.args[0] - t->wait.lock >= LOCK_BYTES)
 		t->wait = nothing;
 }

@@ -232,7 +232,8 @@ void wait_begin_at(struct wait *w, enum wait_class class, const void *lock,
 {
 	struct thread_state *t = thread_state_get();
 	bool block = records_block(class);
-	bool mutex = lock && process_records(PROFILE_MUTEX);
+	bool mutex = lock && class != WAIT_COND &&
+		     process_records(PROFILE_MUTEX);
 	uint32_t was;
 
 	w->began = 0;

@@ -60,7 +60,8 @@ struct release {
 /* Is this class recorded anywhere? Constant once the settings are read. */
 bool waits_wanted(enum wait_class class) PP_ANY;
 
-/* `lock`: what the mutex profile charges the releaser of; or NULL. */
+/* `lock`: what the mutex profile charges the releaser of; or NULL. Of a
+ * condition, the mutex that the thread will want to have again. */
 void wait_begin_at(struct wait *w, enum wait_class class, const void *lock,
 	const struct arch_regs *regs) PP_ANY;
 void wait_end_at(struct wait *w, bool got, const struct arch_regs *regs) PP_ANY;

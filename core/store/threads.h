@@ -26,7 +26,8 @@ struct thread_slot {
 	/* What the owner waits for in a hook: written by itself, read while it
 	 * sleeps and after its death. */
 	_Atomic uint64_t wait_began_ns; /* CLOCK_MONOTONIC; 0 = nothing */
-	_Atomic uint64_t wait_lock;	/* address; 0 = no lock */
+	_Atomic uint64_t wait_lock;	/* address; 0 = no lock; of a condition,
+					   its mutex */
 	_Atomic uint32_t wait_class;	/* enum wait_class */
 	char name[16];			/* last seen */
 };

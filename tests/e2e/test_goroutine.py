@@ -97,6 +97,9 @@ CIRCLES = {
                "bob": ("bob_waits_for_rw_a", "rwlock rw_a", "alice")},
     "join": {"alice": ("alice_joins_bob", None, "bob"),
              "bob": ("bob_waits_for_a", "mutex lock_a", "alice")},
+    # Woken, but the mutex of the condition is not to be had again.
+    "condition": {"alice": ("alice_gets_a_again", "mutex lock_a", "bob"),
+                  "bob": ("bob_waits_for_b", "mutex lock_b", "alice")},
 }
 
 

@@ -51,6 +51,7 @@ static pthread_mutex_t lock_b = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t lock_c = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rw_a = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_t bob;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 
 #define WAITS(function, call)                        \
 	static TARGET_NOINLINE void function(void)   \
@@ -65,6 +66,8 @@ WAITS(bob_waits_for_c, pthread_mutex_lock(&lock_c))
 WAITS(carol_waits_for_a, pthread_mutex_lock(&lock_a))
 WAITS(bob_waits_for_rw_a, pthread_rwlock_rdlock(&rw_a))
 WAITS(alice_joins_bob, pthread_join(bob, NULL))
+WAITS(alice_gets_a_again, pthread_cond_wait(&cond, &lock_a))
+WAITS(bob_waits_for_b, pthread_mutex_lock(&lock_b))
 
 #define HANGS(thread, name, hold, wait)          \
 	static void *thread(void *unused)        \
@@ -83,6 +86,21 @@ HANGS(carol_of_three, "carol", pthread_mutex_lock(&lock_c), carol_waits_for_a)
 HANGS(alice_rwlock, "alice", pthread_rwlock_wrlock(&rw_a), alice_waits_for_b)
 HANGS(bob_rwlock, "bob", pthread_mutex_lock(&lock_b), bob_waits_for_rw_a)
 HANGS(alice_join, "alice", pthread_mutex_lock(&lock_a), alice_joins_bob)
+
+HANGS(alice_cond, "alice",
+	pthread_mutex_lock(&lock_b) + pthread_mutex_lock(&lock_a),
+	alice_gets_a_again)
+
+/* Has a, and b will not come: when alice has been woken. */
+static void *bob_cond(void *unused)
+{
+	pthread_barrier_wait(&all_hold);
+	EXPECT(pthread_mutex_lock(&lock_a) == 0);
+	EXPECT(pthread_cond_signal(&cond) == 0);
+	here("bob");
+	bob_waits_for_b();
+	return unused;
+}
 
 static void hang(int n, void *(*const threads[])(void *))
 {
@@ -112,13 +130,13 @@ DEADLOCK(two, alice_mutex, bob_mutex)
 DEADLOCK(three, alice_mutex, bob_of_three, carol_of_three)
 DEADLOCK(rwlock, alice_rwlock, bob_rwlock)
 DEADLOCK(join, alice_join, bob_mutex)
+DEADLOCK(condition, alice_cond, bob_cond)
 
 /* --- sleepers ------------------------------------------------------------- */
 
 static int pipe_ends[2], sockets[2], epoll;
 static sem_t sem;
 static const struct timespec long_time = { .tv_sec = 1000 };
-static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static _Atomic int interrupted, returned;
 
 /* None of the calls ever has a reason to return. */
@@ -263,8 +281,9 @@ static void child(void)
 }
 
 static const struct target_test tests[] = { { "two", two }, { "three", three },
-	{ "rwlock", rwlock }, { "join", join }, { "sleepers", sleepers },
-	{ "runners", runners }, { "quiet", quiet }, { "child", child } };
+	{ "rwlock", rwlock }, { "join", join }, { "condition", condition },
+	{ "sleepers", sleepers }, { "runners", runners }, { "quiet", quiet },
+	{ "child", child } };
 
 int main(int argc, char **argv)
 {
