@@ -10,6 +10,11 @@
 #include "pp.h"
 
 #include "config.h"
+#include "fmt.h"
+
+/* What to return, with the reason. */
+#define REFUSE(why, ...) \
+	((void)fmt((why)->text, sizeof((why)->text), __VA_ARGS__), false)
 
 config_parse_fn value_count;	/* whole number -> uint32_t */
 config_parse_fn value_size;	/* number with k, m or g -> uint64_t */
