@@ -32,6 +32,14 @@ def asleep(pid, tid):
         return f.read().rpartition(")")[2].split()[0] == "S"
 
 
+def hangs(pid, tid):
+    """In a futex without a time limit. With one it waits for the session that
+    another thread of the target is making, and does not hang yet."""
+    with open(f"/proc/{pid}/task/{tid}/syscall", encoding="ascii") as f:
+        call = f.read().split()
+    return call[0] == "202" and call[4] == "0x0" and asleep(pid, tid)
+
+
 class Hanging:
     """The target, once all its threads are where they stay."""
 
@@ -53,6 +61,9 @@ class Hanging:
             self.tids[name].append(int(tid))
         for tid in lib.threads_of(self.pid) if self.still else ():
             lib.wait_for(lambda t=tid: asleep(self.pid, t), f"sleep of {tid}")
+        for who in CIRCLES.get(self.test, ()):
+            lib.wait_for(lambda t=self.tids[who][0]: hangs(self.pid, t),
+                         f"hang of {who}")
         return self
 
     def __exit__(self, *unused):
