@@ -35,11 +35,15 @@ static int word_mask(int kind)
 	return kind & (ROBUST | PRIO_INHERIT) ? 0x3fffffff : -1;
 }
 
+/* That of a robust one does not say after its owner's death; the word does. */
 static bool is_ours(const pthread_mutex_t *m)
 {
 	const struct thread_state *t = thread_state_get();
+	int kind = m->__data.__kind, owner = m->__data.__owner;
 
-	return t && m->__data.__owner == (int)t->tid;
+	if (kind & (ROBUST | PRIO_INHERIT))
+		owner = m->__data.__lock & word_mask(kind);
+	return t && owner == (int)t->tid;
 }
 
 /* Would locking it wait? Not if the caller has it already: a recursive one is
@@ -87,11 +91,12 @@ LOCK(mtx_timedlock, MUTEX_UNTIL, (m, until))
 
 bool mutex_is_let_go(const pthread_mutex_t *m)
 {
-	int type = m->__data.__kind & TYPE_MASK;
+	int kind = m->__data.__kind, type = kind & TYPE_MASK;
 
 	if (type == RECURSIVE && m->__data.__count != 1)
 		return false;
-	return (type != RECURSIVE && type != ERRORCHECK) || is_ours(m);
+	return (type != RECURSIVE && type != ERRORCHECK && !(kind & ROBUST)) ||
+	       is_ours(m);
 }
 
 #define UNLOCK(name)                                              \

@@ -227,6 +227,21 @@ for _test in ("owner_dies", "refused", "forks", "handlers", "interrupts",
     case(_hostile)
 
 
+for _test in ("robust", "protect"):
+    def _same(test=_test):
+        """Each answer is what it is without us."""
+        argv = [lib.target("lock_kinds"), test]
+        with lib.Directory() as d:
+            plain = lib.run(argv, d, preload=False, timeout=60)
+            for profiles in ("mutex,block", "goroutine", "cpu,heap"):
+                lib.expect_same(plain, lib.run(argv, d, timeout=60, env={
+                    "PPROFC_PROFILES": profiles, "PPROFC_BLOCK": "all",
+                    "PPROFC_BLOCK_RATE": 1}))
+        expect_equal((plain.status, plain.err), (0, b""), "end")
+    _same.__name__ = f"answers_of_mutexes_{_test}"
+    case(_same)
+
+
 @case
 def a_wait_left_by_a_jump_is_charged_to_nobody():
     books = run("handlers", program="lock_hostile")
