@@ -190,16 +190,16 @@ static void give_up_timer_signal(int sig)
 
 	atomic_store(&uses[sig], NULL);
 	next = signal_hooks_reserve();
-	if (next) {
-		timers_move(next);
+	/* 0: no timer can be had. */
+	atomic_store(&timer_signal, next);
+	timers_move(next);
+	if (next)
 		log_line("the program uses signal %d; CPU timers use %d now",
 			sig, next);
-		return;
-	}
-	atomic_fetch_and(&process.enabled, ~PROFILE_BIT(PROFILE_CPU));
-	log_line("the program uses signal %d and no other is free: the CPU "
-		 "profile ends here",
-		sig);
+	else
+		log_line("the program uses signal %d and no other is free: "
+			 "from now on CPU time is in [thread end]",
+			sig);
 }
 
 void signal_claimed(int sig)

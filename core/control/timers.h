@@ -28,7 +28,8 @@ enum timers_from {
 	TIMERS_ALL_NOW,	   /* a window: all threads there are, from now */
 };
 
-/* The host wants the signal for itself: go on with another. */
+/* The host wants the signal for itself: go on with another; 0: without timers,
+ * so that all time is charged when threads end. */
 void timers_move(int signal) PP_ANY;
 
 /* Begin counting. Threads found later count from their birth. */

@@ -57,6 +57,17 @@ def claimed_timer_signal_is_the_programs():
 
 
 @case
+def no_signal_is_left_for_timers():
+    with lib.Directory() as d:
+        ours = lib.run([lib.target("signals"), "claim_last"], d,
+                       env={"PPROFC_CPU_HZ": 250})
+        expect_equal(ours.out, b"seen 0, child 0\n", "output")
+        for path in lib.profiles(d, "cpu"):
+            cum = lib.Profile(path).cum("cpu")
+            expect(cum["[thread end]"] >= 280e6, f"at the end: {cum}")
+
+
+@case
 def waits_are_not_interrupted():
     _, ours = same("waits", PPROFC_CPU_HZ=250)
     expect_equal(ours.out, b"interrupted 0\n", "output")

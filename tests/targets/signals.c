@@ -280,6 +280,30 @@ static void claim_all(void)
 	printf("last %d\n", SIGRTMIN <= 34);
 }
 
+/* The last one, too. Nobody sends any; children neither. */
+static void claim_last(void)
+{
+	struct sigaction act = { .sa_sigaction = count_info,
+		.sa_flags = SA_SIGINFO };
+	volatile unsigned long n = 0;
+	struct timespec t;
+	int status;
+	pid_t pid;
+
+	for (int sig = 34; sig <= 64; sig++)
+		(void)sigaction(sig, &act, NULL);
+	seen = 0;
+	pid = fork();
+	do {
+		n++;
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	} while (t.tv_nsec < 300000000);
+	if (pid == 0)
+		_exit(seen != 0);
+	waitpid(pid, &status, 0);
+	printf("seen %d, child %d\n", (int)seen, status);
+}
+
 /* --- dumps ---------------------------------------------------------------- */
 
 #define PIECES 50
@@ -450,6 +474,7 @@ static const struct target_test tests[] = {
 	{ "raw_fork", in_raw_child },
 	{ "own", own_dump_signal },
 	{ "claim", claim_all },
+	{ "claim_last", claim_last },
 	{ "dumps", dumps },
 	{ "dumps_without_clone", dumps_without_clone },
 	{ "dump_on_small_stack", dump_on_small_stack },
