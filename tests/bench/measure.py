@@ -41,6 +41,12 @@ def variants(build):
         "pprofc": Variant("none", lib.LIBRARY, ours),
         "pprofc heap": Variant("none", lib.LIBRARY,
                                dict(ours, PPROFC_PROFILES="heap")),
+        "pprofc locks": Variant("none", lib.LIBRARY,
+                                dict(ours, PPROFC_PROFILES="mutex,block")),
+        # each wait and each release walks its stack
+        "pprofc all locks": Variant("none", lib.LIBRARY, dict(
+            ours, PPROFC_PROFILES="mutex,block", PPROFC_BLOCK_RATE="1",
+            PPROFC_LOCK_EVENTS="10000000")),
         "pprofc R=1": Variant("none", lib.LIBRARY,
                               dict(ours, PPROFC_HEAP_RATE="1")),
         # the lowest rate at which no stack is remembered: each is walked
@@ -76,7 +82,7 @@ def compile_tools(build):
                                           "-fno-builtin"])):
         source = BENCH / (name.removesuffix(".so") + ".c")
         subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-Wall", "-pthread",
-                        *flags, "-o", out / name, source], check=True)
+                        f"-I{lib.ROOT}/preload", *flags, "-o", out / name, source], check=True)
     return out
 
 

@@ -3,29 +3,45 @@
  *
  * pairs malloc BATCHES N        malloc(48) and free
  * pairs lock BATCHES N          uncontended lock and unlock
+ * pairs rdlock BATCHES N        the same of a read-write lock, to read
+ * pairs wrlock BATCHES N        and to write
+ * pairs signal BATCHES N        a condition signalled that nobody waits for
+ * pairs label BATCHES N         a label set
+ * pairs handoff BATCHES N       a mutex given to a thread that waits for it;
+ *                               all the time that passes, not this thread's
  * pairs deep BATCHES N DEPTH SIZE
  *                               malloc(SIZE) below DEPTH frames; freed
  *                               afterwards and not timed
  * pairs idle                    resident KiB after a little work and a pause
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "pprofc.h"
+
 static long n, depth;
 static size_t size = 48;
 static void **kept;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 
-static int64_t now(void)
+static int64_t now_by(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static int64_t now(void)
+{
+	return now_by(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static inline void used(void *p)
@@ -55,6 +71,59 @@ static int64_t lock_batch(void)
 		pthread_mutex_unlock(&mutex);
 	}
 	return now() - start;
+}
+
+#define BATCH(name, ...)                       \
+	static int64_t name##_batch(void)      \
+	{                                      \
+		int64_t start = now();         \
+                                               \
+		for (long i = 0; i < n; i++) { \
+			__VA_ARGS__;           \
+		}                              \
+		return now() - start;          \
+	}
+BATCH(rdlock, pthread_rwlock_rdlock(&rwlock); pthread_rwlock_unlock(&rwlock))
+BATCH(wrlock, pthread_rwlock_wrlock(&rwlock); pthread_rwlock_unlock(&rwlock))
+BATCH(signal, pthread_cond_signal(&cond))
+BATCH(label, pprofc_label_set("request", i % 2 ? "checkout" : "search"))
+
+static _Atomic long asked, given;
+
+static void *take_it(void *unused)
+{
+	for (long i = 0; i < n; i++) {
+		while (asked <= i)
+			sched_yield();
+		pthread_mutex_lock(&mutex);
+		pthread_mutex_unlock(&mutex);
+		given++;
+	}
+	return unused;
+}
+
+/* The other one waits when glibc has marked the mutex. */
+static int64_t handoff_batch(void)
+{
+	pthread_t taker;
+	int64_t start;
+
+	asked = given = 0;
+	if (pthread_create(&taker, NULL, take_it, NULL) != 0)
+		exit(1);
+	start = now_by(CLOCK_MONOTONIC);
+	for (long i = 0; i < n; i++) {
+		pthread_mutex_lock(&mutex);
+		asked++;
+		while (*(volatile int *)&mutex.__data.__lock != 2)
+			sched_yield();
+		pthread_mutex_unlock(&mutex);
+		while (given <= i)
+			sched_yield();
+	}
+	start = now_by(CLOCK_MONOTONIC) - start;
+	pthread_join(taker, NULL);
+	return start;
 }
 
 static __attribute__((noinline)) int64_t descend(long left)
@@ -97,25 +166,34 @@ static int idle(void)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	int64_t (*batch)(void);
+} modes[] = { { "malloc", malloc_batch }, { "lock", lock_batch },
+	{ "rdlock", rdlock_batch }, { "wrlock", wrlock_batch },
+	{ "signal", signal_batch }, { "label", label_batch },
+	{ "handoff", handoff_batch }, { "deep", deep_batch } };
+
 int main(int argc, char **argv)
 {
-	int64_t (*batch)(void) = malloc_batch;
+	int64_t (*batch)(void) = NULL;
 	int64_t best = INT64_MAX;
 
 	if (argc > 1 && strcmp(argv[1], "idle") == 0)
 		return idle();
-	if (argc < 4)
+	for (size_t i = 0; argc > 3 && i < sizeof(modes) / sizeof(*modes);
+		i++) {
+		if (strcmp(argv[1], modes[i].name) == 0)
+			batch = modes[i].batch;
+	}
+	if (!batch)
 		return 2;
 	n = atol(argv[3]);
 	depth = argc > 4 ? atol(argv[4]) : 0;
 	if (argc > 5)
 		size = (size_t)atol(argv[5]);
-	if (strcmp(argv[1], "lock") == 0)
-		batch = lock_batch;
-	if (strcmp(argv[1], "deep") == 0) {
-		batch = deep_batch;
+	if (batch == deep_batch)
 		kept = calloc((size_t)n, sizeof(*kept));
-	}
 	for (int i = atoi(argv[2]); i > 0; i--) {
 		int64_t ns = batch();
 

@@ -30,8 +30,8 @@ HEAP_PEERS = ["jemalloc", "jemalloc prof", "tcmalloc", "tcmalloc sampling"]
 PROGRAMS = {"python json": workloads.python_json, "perl": workloads.perl,
             "sqlite": workloads.sqlite, "g++": workloads.gxx}
 START = "<!-- bench -->"
-# None: the interval lies on both sides of the bar.
-KEPT = {True: "yes", False: "**no**", None: "not resolved"}
+# None: the interval lies on both sides of the bar. "-": there is no bar.
+KEPT = {True: "yes", False: "**no**", None: "not resolved", "-": "-"}
 
 rows = []
 
@@ -88,6 +88,35 @@ def pair(runner, mode, title, instruction_bar, over_forwarder, over_none,
         a <= over_forwarder and (over_none is None or b <= over_none),
         f"forwarder {least['forwarder']:.2f}"
         + ("; of their own base: " + others if others else ""))
+
+
+def operation(runner, mode, title):
+    """An operation without a bar: instructions and time."""
+    counts = [runner.instructions(n, mode) for n in ("none", "pprofc")]
+    row(f"{title}, instructions", f"{counts[0]:.1f}", f"{counts[1]:.1f}", "-",
+        "-", "")
+    values = runner.interleave(["none", "pprofc"], 2 * ROUNDS,
+                               nanoseconds(runner, mode, 5, 1000000))
+    least = {n: min(v) for n, v in values.items()}
+    row(f"{title}, ns", f"{least['none']:.2f}",
+        f"{least['pprofc']:.2f} ({least['pprofc'] - least['none']:+.2f})",
+        "-", "-", "")
+
+
+def handoff(runner):
+    values = runner.interleave(
+        ["none", "pprofc locks", "pprofc all locks"], 4 * ROUNDS,
+        nanoseconds(runner, "handoff", 10, 2000))
+    pairs = runner.pairs(values)
+    least = {n: min(v) for n, v in values.items()}
+    ours = measure.interval([pairs["pprofc locks"]], median_of)
+    row("contended mutex, given to the one thread that waits",
+        f"{least['none']:.0f} ns",
+        f"{least['pprofc locks'] - least['none']:+.0f} ns, {ratio(ours)}",
+        "-", "-",
+        f"each stack walked {least['pprofc all locks'] - least['none']:+.0f}"
+        " ns, " + ratio(measure.interval([pairs["pprofc all locks"]],
+                                         median_of)))
 
 
 def programs(runner):
@@ -253,6 +282,11 @@ def main():
     pair(runner, "malloc", "malloc+free of 48 bytes", 151, 0.5, 1.0,
          HEAP_PEERS)
     pair(runner, "lock", "uncontended lock+unlock", 69, 0.3, None, [])
+    operation(runner, "rdlock", "uncontended rdlock+unlock")
+    operation(runner, "wrlock", "uncontended wrlock+unlock")
+    operation(runner, "signal", "condition signalled, nobody waits")
+    handoff(runner)
+    operation(runner, "label", "a label set")
     programs(runner)
     program_instructions(runner)
     one_sample(runner)
