@@ -11,7 +11,9 @@
 #include "waits.h"
 
 /* Bits of __readers: pthread_rwlock_common.c of glibc since 2.25. */
+#define WRITE_PHASE 1u
 #define WRITER_WAITS_OR_HAS 2u
+#define READER_WAITS 4u
 #define READERS_SHIFT 3
 
 static bool readers_wait(const pthread_rwlock_t *l)
@@ -19,9 +21,10 @@ static bool readers_wait(const pthread_rwlock_t *l)
 	return (l->__data.__readers & WRITER_WAITS_OR_HAS) != 0;
 }
 
+/* A writer, or any reader: one test. */
 static bool writers_wait(const pthread_rwlock_t *l)
 {
-	return readers_wait(l) || l->__data.__readers >> READERS_SHIFT != 0;
+	return (l->__data.__readers & ~(WRITE_PHASE | READER_WAITS)) != 0;
 }
 
 #define LOCK(name, params, args, if_taken)         \
