@@ -184,7 +184,7 @@ static int epoll_pwait2_less(int fd, struct epoll_event *events, int most,
 	patience_begin(&p, timeout != NULL);
 	do
 		result = real_epoll_pwait2(fd, events, most, timeout, set);
-	while (result == -1 && errno == EINTR && patience_left(&p, &timeout));
+	while (result == -1 && errno == EINTR && patient_until(&p, &timeout));
 	return result;
 }
 
@@ -249,7 +249,7 @@ PP_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *ret_info,
 	patience_begin(&p, timeout != NULL);
 	do
 		result = real.sigtimedwait(set, ret_info, timeout);
-	while (result == -1 && errno == EINTR && patience_left(&p, &timeout));
+	while (result == -1 && errno == EINTR && patient_until(&p, &timeout));
 	return result;
 }
 

@@ -77,6 +77,13 @@ static inline bool is_kernels_limit(const struct timeval *timeout)
 	return false;
 }
 
+static inline void kernels_left(
+	const struct patience *p, struct timeval *const *timeout)
+{
+	(void)p;
+	(void)timeout;
+}
+
 #define MAY_SLEEP(timeout) \
 	_Generic((timeout), int : may_sleep_ms, default : may_sleep)(timeout)
 #define IS_LIMITED(timeout) \
@@ -85,23 +92,31 @@ static inline bool is_kernels_limit(const struct timeval *timeout)
 		 : is_kernels_limit, default      \
 		 : is_limit)(timeout)
 
-#define POLL(result_type, name, params, args)                         \
-	static PP_NOINLINE result_type name##_asleep params           \
-	{                                                             \
-		struct patience p;                                    \
-		result_type result;                                   \
-                                                                      \
-		patience_begin(&p, IS_LIMITED(timeout));              \
-		do                                                    \
-			result = real.name args;                      \
-		while (pp_unlikely(result == -1) && errno == EINTR && \
-			patience_left(&p, &timeout));                 \
-		return result;                                        \
-	}                                                             \
-	result_type patient_##name params                             \
-	{                                                             \
-		return MAY_SLEEP(timeout) ? name##_asleep args        \
-					  : real.name args;           \
+#define SET_LEFT(timeout) \
+	_Generic((timeout), int \
+		 : patience_ms, struct timeval * \
+		 : kernels_left, default \
+		 : patience_timespec)
+
+#define POLL(result_type, name, params, args)                            \
+	static PP_NOINLINE result_type name##_asleep params              \
+	{                                                                \
+		struct patience p;                                       \
+		result_type result;                                      \
+                                                                         \
+		patience_begin(&p, IS_LIMITED(timeout));                 \
+		for (;;) {                                               \
+			result = real.name args;                         \
+			if (pp_likely(result != -1) || errno != EINTR || \
+				!patient_again(&p.since))                \
+				return result;                           \
+			SET_LEFT(timeout)(&p, &timeout);                 \
+		}                                                        \
+	}                                                                \
+	result_type patient_##name params                                \
+	{                                                                \
+		return MAY_SLEEP(timeout) ? name##_asleep args           \
+					  : real.name args;              \
 	}
 WAITS_POLL(POLL)
 WAITS_MASKED(POLL)

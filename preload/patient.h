@@ -67,24 +67,19 @@ static inline __attribute__((always_inline)) void patience_begin(
 		p->began = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* *timeout is what is left; of a timespec, `p` has it. */
+/* When it is called again: *timeout is what is left; of a timespec, `p` has it.
+ * (The kernel itself writes that into a timeval.) */
 void patience_ms(struct patience *p, int *timeout) PP_ANY;
 void patience_timespec(
 	struct patience *p, const struct timespec **timeout) PP_ANY;
-/* The kernel has put there what is left. */
-static inline void patience_timeval(
-	struct patience *p, struct timeval *const *timeout)
-{
-	(void)p;
-	(void)timeout;
-}
 
-#define patience_left(p, timeout) \
-	(patient_again(&(p)->since) &&                        \
-		(_Generic((timeout), int *                    \
-			  : patience_ms, const struct timespec ** \
-			  : patience_timespec, struct timeval **  \
-			  : patience_timeval)(p, timeout),        \
-			true))
+static inline __attribute__((always_inline)) bool patient_until(
+	struct patience *p, const struct timespec **timeout)
+{
+	if (!patient_again(&p->since))
+		return false;
+	patience_timespec(p, timeout);
+	return true;
+}
 
 #endif
