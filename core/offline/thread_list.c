@@ -8,6 +8,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "frame_offsets.h"
 #include "profile.pb-c.h"
 #include "say.h"
 #include "thread_list.h"
@@ -168,10 +169,12 @@ bool thread_list_read(const char *path, struct thread_list *ret)
 		return false;
 	if (!p || !is_goroutine(p))
 		say("%s: no goroutine profile", path);
-	else if (add_threads(p, ret))
-		return true;
-	else
+	else if (!add_threads(p, ret))
 		say("%s: out of memory", path);
+	else {
+		frame_offsets_find(ret);
+		return true;
+	}
 	thread_list_free(ret);
 	return false;
 }

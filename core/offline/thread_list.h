@@ -12,7 +12,9 @@ struct thread_frame {
 	uint64_t address; /* as in the profile */
 	const char *function, *file;
 	int64_t line;
-	bool inlined; /* into the next frame */
+	uint64_t offset; /* from where the function starts */
+	bool has_offset; /* that is known */
+	bool inlined;	 /* into the next frame */
 };
 
 struct listed_thread {

@@ -130,6 +130,14 @@ static size_t count_equal(const struct thread_list *l, size_t of)
 	return n;
 }
 
+static void put_offset(
+	FILE *to, const char *before, const struct thread_frame *f)
+{
+	if (f->has_offset && f->function[0])
+		(void)fprintf(
+			to, "%s0x%llx", before, (unsigned long long)f->offset);
+}
+
 static void put_stack(FILE *to, const struct listed_thread *t, size_t times)
 {
 	(void)fprintf(to, "%zu @", times);
@@ -139,11 +147,14 @@ static void put_stack(FILE *to, const struct listed_thread *t, size_t times)
 				(unsigned long long)t->frames[i].address + 1);
 	}
 	(void)fprintf(to, "\n# labels: {\"state\":\"%s\"}\n", t->state);
-	for (size_t i = 0; i < t->frame_count; i++)
-		(void)fprintf(to, "#\t%#llx\t%s\t%s:%lld\n",
+	for (size_t i = 0; i < t->frame_count; i++) {
+		(void)fprintf(to, "#\t%#llx\t%s",
 			(unsigned long long)t->frames[i].address,
-			t->frames[i].function, t->frames[i].file,
+			t->frames[i].function);
+		put_offset(to, "+", &t->frames[i]);
+		(void)fprintf(to, "\t%s:%lld\n", t->frames[i].file,
 			(long long)t->frames[i].line);
+	}
 	(void)fprintf(to, "\n");
 }
 
@@ -203,8 +214,11 @@ static void put_frame(FILE *to, const struct thread_frame *f)
 		(void)fprintf(to, "%s(...)\n", f->function);
 	else
 		(void)fprintf(to, "%#llx\n", (unsigned long long)f->address);
-	if (f->file[0])
-		(void)fprintf(to, "\t%s:%lld\n", f->file, (long long)f->line);
+	if (!f->file[0])
+		return;
+	(void)fprintf(to, "\t%s:%lld", f->file, (long long)f->line);
+	put_offset(to, " +", f);
+	(void)fprintf(to, "\n");
 }
 
 void thread_text_threads(FILE *to, const struct thread_list *l)

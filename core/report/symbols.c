@@ -104,11 +104,10 @@ static enum symbols_result try_open(
 
 /* The file itself; for our own executable also what /proc still reaches after
  * it was replaced or deleted. */
-static enum symbols_result open_module(
-	const struct symbols *y, const struct module *m, struct elf *e)
+static enum symbols_result open_module(const struct symbols *y,
+	const char *mapped, const struct module *m, struct elf *e)
 {
 	char path[SETTINGS_PATH_MAX];
-	const char *mapped = module_path(y->session, m);
 	size_t len = mapped ? symbols_path_length(mapped) : 0;
 	enum symbols_result result = SYMBOLS_MISSING;
 
@@ -139,11 +138,11 @@ static bool open_debug(const struct module *m, struct elf *e)
 	return try_open(e, path, m) == SYMBOLS_READ;
 }
 
-static enum symbols_result find_in_files(struct symbols *y,
+enum symbols_result symbols_find_in_file(struct symbols *y, const char *path,
 	const struct module *m, struct symbol *wanted, uint32_t n)
 {
 	struct elf file, debug;
-	enum symbols_result result = open_module(y, m, &file);
+	enum symbols_result result = open_module(y, path, m, &file);
 	bool full = false;
 
 	if (result == SYMBOLS_READ)
@@ -186,5 +185,6 @@ enum symbols_result symbols_find(struct symbols *y, const struct module *m,
 		return find_in_vdso(y, m, wanted, n);
 	if (m->kind == MODULE_JIT)
 		return symbols_find_jit(y, wanted, n);
-	return find_in_files(y, m, wanted, n);
+	return symbols_find_in_file(
+		y, module_path(y->session, m), m, wanted, n);
 }

@@ -58,6 +58,11 @@ void symbols_sort(struct symbol *list, uint32_t n) PP_ANY;
 enum symbols_result symbols_find(struct symbols *y, const struct module *m,
 	struct symbol *wanted, uint32_t n) PP_ANY;
 
+/* The same without a session: of a file that was mapped as m says, found at
+ * this path (NULL = none) or among the debug files. */
+enum symbols_result symbols_find_in_file(struct symbols *y, const char *path,
+	const struct module *m, struct symbol *wanted, uint32_t n) PP_ANY;
+
 /* The same for addresses outside of any file, from /tmp/perf-PID.map. */
 enum symbols_result symbols_find_jit(
 	struct symbols *y, struct symbol *wanted, uint32_t n) PP_ANY;

@@ -171,7 +171,8 @@ for _test in CIRCLES:
 def source_lines_by_default():
     with Hanging("two") as t:
         out = pprofc("threads", t.pid).out
-    expect(re.search(r"bob_waits_for_a\(\.\.\.\)\n\t\S*hangs\.c:\d+\n", out),
+    expect(re.search(r"bob_waits_for_a\(\.\.\.\)\n\t\S*hangs\.c:\d+ "
+                     r"\+0x[0-9a-f]+\n", out),
            f"no source line of bob_waits_for_a in {out[-600:]}")
 
 
@@ -235,6 +236,23 @@ def running_threads_and_one_that_hears_nothing():
                f"the deaf thread is not counted in {comments}")
 
 
+def check_offsets(out):
+    """NAME+0xOFF is a place in NAME: the same function starts at one address,
+    and that ends as its symbol does."""
+    symbols = subprocess.run(
+        ["nm", str(lib.target("hangs"))], check=True, text=True,
+        stdout=subprocess.PIPE).stdout
+    starts = {name: int(at, 16) for at, _, name in
+              (line.split() for line in symbols.splitlines()
+               if len(line.split()) == 3)}
+    found = re.findall(r"^#\t0x([0-9a-f]+)\t(sleeps_in_\w+)\+0x([0-9a-f]+)\t",
+                       out, re.M)
+    expect(len(found) >= 3, f"no offsets in {out[:1000]}")
+    for address, name, offset in found:
+        start = int(address, 16) - int(offset, 16)
+        expect_equal(start % 4096, starts[name] % 4096, f"start of {name}")
+
+
 @case
 def equal_stacks_once_as_go_prints_them():
     with Hanging("sleepers") as t:
@@ -247,6 +265,7 @@ def equal_stacks_once_as_go_prints_them():
                f"text begins {done.out[:60]!r}")
         counts = [int(n) for n in re.findall(r"^(\d+) @ 0x", done.out, re.M)]
         expect_equal(counts, [50] * 10 + [1], "counts")
+        check_offsets(done.out)
         read, raw = lib.Profile(text), lib.Profile(path)
         expect_equal(read.total("goroutine"), raw.total("goroutine"), "total")
         rows, _ = lib.pprof("-top", "-cum", text)
