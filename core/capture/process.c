@@ -7,6 +7,7 @@
 
 #include "code_gate.h"
 #include "log.h"
+#include "own_stack.h"
 #include "process.h"
 #include "sys.h"
 #include "thread_state.h"
@@ -156,6 +157,16 @@ static struct session *create_here(void)
 	return s;
 }
 
+/* Making one takes 5 KiB of stack; a coroutine may have 8 in all, as may an
+ * alternate stack, of which the kernel has used up 3 before a handler starts.
+ */
+#define CREATE_STACK_BYTES (16u * 1024)
+
+static void create_into(void *ret_session)
+{
+	*(struct session **)ret_session = create_here();
+}
+
 /* A host's handler that forks in the middle of it would leave two processes
  * with the same shared file. */
 static PP_COLD struct session *create_session(void)
@@ -167,7 +178,7 @@ static PP_COLD struct session *create_session(void)
 	/* Not in a child that came before, nor in one that has our memory and
 	 * another process id: the session would be that child's. */
 	if (process_generation() != 0 && (uint32_t)sys_getpid() == process.pid)
-		s = create_here();
+		own_stack_run_small(create_into, &s, CREATE_STACK_BYTES);
 	sys_restore_signals(&old);
 	return s;
 }

@@ -6,18 +6,11 @@
 #include "account.h"
 #include "fmt.h"
 #include "own_fd.h"
-#include "own_stack.h"
 #include "process.h"
 #include "registry.h"
 #include "residual.h"
 #include "sys.h"
 #include "unwind.h"
-
-struct charge {
-	enum frame_synthetic leaf;
-	uint64_t start_pc, periods;
-	const struct sample_thread *of;
-};
 
 /* The session, which another thread may just be making. */
 static struct session *patient_session(void)
@@ -30,28 +23,14 @@ static struct session *patient_session(void)
 	return process_session_peek();
 }
 
-static void charge_here(void *arg)
-{
-	const struct charge *c = arg;
-	struct session *s = patient_session();
-	frame_t start = s && c->start_pc ? unwind_frame_of(s, c->start_pc, true)
-					 : 0;
-
-	sample_cpu_synthetic(c->leaf, start, c->periods, c->of);
-}
-
-/* Making a session takes more stack than a thread may have. */
 void residual_charge(enum frame_synthetic leaf, uint64_t start_pc,
 	uint64_t periods, const struct sample_thread *of)
 {
-	struct charge c = { leaf, start_pc, periods, of };
+	struct session *s = periods ? patient_session() : NULL;
+	frame_t start = s && start_pc ? unwind_frame_of(s, start_pc, true) : 0;
 
-	if (!periods)
-		return;
-	if (process_session_peek())
-		charge_here(&c);
-	else
-		own_stack_run(charge_here, &c);
+	if (periods)
+		sample_cpu_synthetic(leaf, start, periods, of);
 }
 
 static void read_name(uint32_t tid, struct sample_thread *ret)

@@ -9,7 +9,6 @@
 #include "account.h"
 #include "all_threads.h"
 #include "glibc_thread.h"
-#include "own_stack.h"
 #include "process.h"
 #include "registry.h"
 #include "reporter.h"
@@ -44,21 +43,6 @@ static bool has_tls(struct counted_thread *t)
 	return true;
 }
 
-static void make_session(void *unused)
-{
-	(void)unused;
-	(void)process_session();
-}
-
-/* Making one takes 5 KiB of stack; the host's alternate stack may have 8, of
- * which the kernel has used up 3 before we start. */
-static bool have_session(void)
-{
-	if (!process_session_peek())
-		own_stack_run(make_session, NULL);
-	return process_session_peek() != NULL;
-}
-
 /*
  * Behind the fork gate: see process.handlers. While another thread is making
  * the session nothing is booked, so nothing is lost either: what is not booked
@@ -70,7 +54,8 @@ static void expired(siginfo_t *info, const ucontext_t *uc)
 	struct counted_thread *t = owner_of(info);
 	bool foreign = t && !has_tls(t);
 
-	if (t && (foreign ? process_session_peek() != NULL : have_session())) {
+	if (t && (foreign ? process_session_peek() != NULL
+			  : process_session() != NULL)) {
 		account_book(t, 1 + (uint64_t)overrun);
 		sample_cpu(uc, overrun, foreign);
 	}

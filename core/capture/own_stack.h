@@ -16,6 +16,9 @@
  * signals. */
 void own_stack_run(void (*fn)(void *), void *arg) PP_ANY;
 
+/* The same, but on the current stack if it is known to have that much room. */
+void own_stack_run_small(void (*fn)(void *), void *arg, size_t bytes) PP_ANY;
+
 /* The mapping: a guard page and the stack. NULL when refused. */
 void *own_stack_map(size_t extra, void **ret_top) PP_ANY;
 

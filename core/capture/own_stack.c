@@ -45,3 +45,11 @@ void own_stack_run(void (*fn)(void *), void *arg)
 		log_line("no memory for a stack: a report is left out");
 	}
 }
+
+void own_stack_run_small(void (*fn)(void *), void *arg, size_t bytes)
+{
+	if (has_room(bytes))
+		fn(arg);
+	else
+		own_stack_run(fn, arg);
+}
