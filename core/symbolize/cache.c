@@ -102,7 +102,7 @@ static uint32_t find_mapping(struct cache *c, const struct pprof *p,
 	const struct slice *id = &p->strings[m->build_id];
 	uint32_t text = functions_string(
 		&c->f, (const char *)id->data, id->len);
-	uint64_t key = pp_mix(m->offset) ^ text;
+	uint64_t key = pp_mix(ids_hash(m->offset) ^ text);
 	struct pprof_mapping *made;
 	size_t cursor = 0;
 	uint32_t i;
@@ -125,7 +125,7 @@ static uint32_t find_mapping(struct cache *c, const struct pprof *p,
 
 static uint64_t location_key(uint32_t mapping, uint64_t address)
 {
-	return pp_mix(address) ^ (uint64_t)mapping << 32;
+	return pp_mix(ids_hash(address) ^ mapping);
 }
 
 static const struct pprof_location *find_location(

@@ -11,35 +11,79 @@
 
 static uint64_t hash_bytes(const uint8_t *s, size_t len)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = ids_hash(len);
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ s[i]) * 0x100000001b3u;
-	return pp_mix(h);
+	for (size_t i = 0; i < len; i += sizeof(h)) {
+		uint64_t word = 0;
+
+		memcpy(&word, s + i, PP_MIN(sizeof(word), len - i));
+		h = pp_mix(h ^ word);
+	}
+	return h;
 }
 
 static uint64_t hash_function(const struct pprof_function *f)
 {
-	uint64_t h = pp_mix((uint64_t)f->name << 32 | f->system_name);
+	uint64_t h = ids_hash((uint64_t)f->name << 32 | f->system_name);
 
 	return pp_mix(pp_mix(h ^ f->filename) ^ (uint64_t)f->start_line);
 }
 
+/* Which of the profile's it is; *ret_key is where it belongs. */
+static uint32_t find_string(
+	const struct functions *f, struct slice text, uint64_t *ret_key)
+{
+	size_t cursor = 0;
+	uint32_t i;
+
+	*ret_key = hash_bytes(text.data, text.len);
+	while ((i = ids_find(&f->strings, *ret_key, &cursor)) != IDS_NONE) {
+		const struct slice *s = &f->p->strings[i];
+
+		if (s->len == text.len &&
+			memcmp(s->data, text.data, text.len) == 0)
+			break;
+	}
+	return i;
+}
+
+static bool is_equal(
+	const struct pprof_function *a, const struct pprof_function *b)
+{
+	return a->name == b->name && a->system_name == b->system_name &&
+	       a->filename == b->filename && a->start_line == b->start_line;
+}
+
+static uint32_t find_function(const struct functions *f,
+	const struct pprof_function *want, uint64_t *ret_key)
+{
+	size_t cursor = 0;
+	uint32_t i;
+
+	*ret_key = hash_function(want);
+	while ((i = ids_find(&f->functions, *ret_key, &cursor)) != IDS_NONE) {
+		if (is_equal(&f->p->functions[i], want))
+			break;
+	}
+	return i;
+}
+
 int functions_init(struct functions *f, struct pprof *p, enum names_style style)
 {
+	uint64_t key;
+
 	*f = (struct functions){ .p = p, .style = style };
 	arena_init(&f->arena);
 	f->arena.inherited = true; /* by workers (isolate.h) */
+	/* Of equal ones the first: a profile may have any number of them. */
 	for (size_t i = 0; i < p->string_count; i++) {
-		const struct slice *s = &p->strings[i];
-
-		if (!ids_add(&f->strings, hash_bytes(s->data, s->len),
-			    (uint32_t)i))
+		if (find_string(f, p->strings[i], &key) == IDS_NONE &&
+			!ids_add(&f->strings, key, (uint32_t)i))
 			return -ENOMEM;
 	}
 	for (size_t i = 0; i < p->function_count; i++) {
-		if (!ids_add(&f->functions, hash_function(&p->functions[i]),
-			    (uint32_t)i))
+		if (find_function(f, &p->functions[i], &key) == IDS_NONE &&
+			!ids_add(&f->functions, key, (uint32_t)i))
 			return -ENOMEM;
 	}
 	return 0;
@@ -55,19 +99,16 @@ void functions_free(struct functions *f)
 
 uint32_t functions_string(struct functions *f, const char *text, size_t len)
 {
-	uint64_t key = hash_bytes((const uint8_t *)text, len);
-	size_t cursor = 0;
+	const struct slice want = { (const uint8_t *)text, len };
+	uint64_t key;
 	uint32_t i;
 	uint8_t *copy;
 
 	if (!len)
 		return 0;
-	while ((i = ids_find(&f->strings, key, &cursor)) != IDS_NONE) {
-		const struct slice *s = &f->p->strings[i];
-
-		if (s->len == len && memcmp(s->data, text, len) == 0)
-			return i;
-	}
+	i = find_string(f, want, &key);
+	if (i != IDS_NONE)
+		return i;
 	copy = arena_alloc(&f->arena, len);
 	if (!copy)
 		return 0;
@@ -111,24 +152,14 @@ static uint32_t readable(struct functions *f, uint32_t system_name)
 	return found;
 }
 
-static bool is_equal(
-	const struct pprof_function *a, const struct pprof_function *b)
-{
-	return a->name == b->name && a->system_name == b->system_name &&
-	       a->filename == b->filename && a->start_line == b->start_line;
-}
-
 long functions_intern(struct functions *f, const struct pprof_function *want)
 {
-	uint64_t key = hash_function(want);
-	size_t cursor = 0;
-	uint32_t i;
+	uint64_t key;
+	uint32_t i = find_function(f, want, &key);
 	long made;
 
-	while ((i = ids_find(&f->functions, key, &cursor)) != IDS_NONE) {
-		if (is_equal(&f->p->functions[i], want))
-			return i;
-	}
+	if (i != IDS_NONE)
+		return i;
 	made = pprof_add_function(f->p, want);
 	if (made >= 0 && !ids_add(&f->functions, key, (uint32_t)made))
 		return -ENOMEM;

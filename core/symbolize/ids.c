@@ -1,17 +1,40 @@
 /*
- * ids.c - see ids.h. Open addressing, at most half full.
+ * ids.c - see ids.h. Open addressing, at most half full. Keys come from files:
+ * where they go is mixed with a secret, or they could be chosen to all go to
+ * one place, and each step would look at all of them.
  */
 #include "pp.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "ids.h"
 
 #define FIRST_ROOM 64u
 
+static uint64_t draw_secret(void)
+{
+	uint64_t secret = 0;
+
+	if (getrandom(&secret, sizeof(secret), GRND_NONBLOCK) !=
+		(ssize_t)sizeof(secret))
+		secret = (uint64_t)(uintptr_t)&secret ^ (uint64_t)time(NULL);
+	return secret | 1;
+}
+
+uint64_t ids_hash(uint64_t key)
+{
+	static uint64_t secret; /* 0: not drawn yet */
+
+	if (!secret)
+		secret = draw_secret();
+	return pp_mix(pp_mix(key ^ secret) + secret);
+}
+
 uint32_t ids_find(const struct ids *t, uint64_t key, size_t *cursor)
 {
-	size_t at = (size_t)pp_mix(key) + *cursor;
+	size_t at = (size_t)ids_hash(key) + *cursor;
 
 	if (!t->room)
 		return IDS_NONE;
@@ -28,7 +51,7 @@ uint32_t ids_find(const struct ids *t, uint64_t key, size_t *cursor)
 
 static void put(struct ids *t, struct ids_entry entry)
 {
-	size_t at = (size_t)pp_mix(entry.key);
+	size_t at = (size_t)ids_hash(entry.key);
 
 	while (t->entries[at & (t->room - 1)].value_1)
 		at++;

@@ -21,6 +21,10 @@ struct ids {
 
 #define IDS_NONE UINT32_MAX
 
+/* Mixed with a secret of this process: nobody else knows which keys collide.
+ * For keys that are made of several numbers, too. */
+uint64_t ids_hash(uint64_t key);
+
 /* Keys may stand there more than once (hashes): *cursor, 0 at first, goes on
  * from the last one found. IDS_NONE when there is none (any more). */
 uint32_t ids_find(const struct ids *t, uint64_t key, size_t *cursor);

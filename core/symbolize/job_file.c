@@ -172,17 +172,20 @@ static int in_worker(void *arg, struct wire_out *ret)
 	const struct pprof *p = t->j->f->p;
 	struct delta_since since = delta_begin(p);
 	unsigned refused = t->j->refused;
+	uint32_t last = UINT32_MAX;
 	int err = read_file(t->j, t->from, t->n);
 
 	tell_progress_end();
 	delta_put_tables(ret, p, &since);
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
+		uint32_t mapping = p->locations[t->from[i]].mapping - 1;
+
 		delta_put_location(ret, p, &since, t->from[i]);
-	for (uint32_t i = 0; i < p->mapping_count; i++) {
-		if (!t->j->lies[i].wanted)
+		if (mapping == last) /* they are together */
 			continue;
-		delta_put_mapping(ret, p, i);
-		put_lie(ret, t->j, i);
+		last = mapping;
+		delta_put_mapping(ret, p, mapping);
+		put_lie(ret, t->j, mapping);
 	}
 	wire_put_uint(ret, REFUSED, t->j->refused - refused);
 	return err;

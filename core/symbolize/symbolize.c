@@ -111,6 +111,16 @@ static void rebase(struct job *j)
 	}
 }
 
+/* Those of one file together, and in it those of one mapping. */
+static int by_mapping(const void *a, const void *b, void *arg)
+{
+	const struct pprof_mapping *x = job_mapping(arg, *(const uint32_t *)a);
+	const struct pprof_mapping *y = job_mapping(arg, *(const uint32_t *)b);
+	int order = by_file(a, b, arg);
+
+	return order ? order : (x > y) - (x < y);
+}
+
 /* What a later run may take for complete (cache.h). */
 static void set_read(struct job *j)
 {
@@ -137,7 +147,7 @@ static int do_all(struct job *j)
 	if (!err)
 		err = ask_cache(j);
 	if (j->count)
-		qsort_r(j->wanted, j->count, sizeof(*j->wanted), by_file, j);
+		qsort_r(j->wanted, j->count, sizeof(*j->wanted), by_mapping, j);
 	for (; from < j->count && !err; from = to) {
 		for (to = from + 1; to < j->count; to++) {
 			if (by_file(&j->wanted[from], &j->wanted[to], j) != 0)

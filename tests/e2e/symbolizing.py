@@ -21,10 +21,10 @@ def tool(*argv):
     return done.stdout
 
 
-def symbolize(*argv, status=0):
+def symbolize(*argv, status=0, env=None):
     done = subprocess.run([str(PPROFC), "symbolize", *[str(a) for a in argv]],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env=environment(False),
+                          stderr=subprocess.PIPE, env=environment(False, env),
                           timeout=120, check=False)
     expect_equal(done.returncode, status, f"status ({done.stderr[-300:]})")
     return done.stderr.decode()
@@ -68,10 +68,11 @@ class Built:
         return {l.address: l.frames
                 for l in Profile(path).locations.values()}
 
-    def again(self, *options, status=0):
+    def again(self, *options, status=0, env=None):
         """Frames and messages of another symbolizing."""
         after = self.tmp / "again.pb.gz"
-        said = symbolize("-o", after, *options, self.before, status=status)
+        said = symbolize("-o", after, *options, self.before, status=status,
+                         env=env)
         return self.read(after), said
 
     def expect_same(self, *options):

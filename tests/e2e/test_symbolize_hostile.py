@@ -10,7 +10,7 @@ import subprocess
 import chains
 from lib import (Directory, Profile, case, environment, expect, expect_equal,
                  main, note)
-from making import Maker
+from making import Maker, message, number
 from symbolizing import PPROFC, TARGETS, tool
 
 # Where the reader opens what has this mark, it does what bad input has made
@@ -186,6 +186,23 @@ def damaged_sections_cost_one_object():
             lost += "bad" not in have
     note(f"{lost} of 40 lost its own lines")
     expect(lost, "nothing was damaged")
+
+
+@case
+def equal_strings_and_functions_are_no_trap():
+    """Of each so many that to compare all with all would take minutes."""
+    with Directory() as tmp:
+        o = Objects(tmp)
+        o.add("one")
+        o.finish()
+        equal = message(5, number(1, 1) + number(2, 1) + number(3, 1))
+        many = b"".join(equal.replace(b"\x08\x01", number(1, i), 1)
+                        .replace(equal[1:2], bytes([len(equal) - 4 +
+                                                    len(number(1, i))]), 1)
+                        for i in range(1, 200001))
+        o.bytes += many + message(6, "the same") * 200000
+        have, _, said, _ = o.symbolize(cpu_s=10)
+        expect_equal(have, {"one"}, f"lines ({said})")
 
 
 main()

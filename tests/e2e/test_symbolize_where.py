@@ -2,12 +2,19 @@
 """test_symbolize_where.py - `pprofc symbolize` finds debug information wherever
 it is, and takes none of another build."""
 
+import contextlib
 import os
+import re
 import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
 
 import chains
-from lib import (Directory, Profile, case, command, expect, expect_equal, main,
-                 profile_of, run)
+from lib import (Directory, Profile, case, command, end, environment, expect,
+                 expect_equal, main, note, pprof, profile_of, profiles, run,
+                 start, wait_for)
 from symbolizing import (TARGETS, Built, compare, compiled, symbolize, tool,
                          with_lines)
 
@@ -174,6 +181,148 @@ def debug_link_without_build_id_is_checked_by_its_sum():
             f.write(b"x")
         frames, said = b.again(status=1)
         expect(frames != b.frames and "another build" in said, said)
+
+
+# --- Debian's own packages ----------------------------------------------------
+
+@case
+def lines_of_the_interpreter_come_from_its_debug_package():
+    """By Debian's libpython3.11-dbg."""
+    python = "/usr/bin/python3.11"
+    found = os.path.exists(python) and re.search(
+        r"Build ID: (\w\w)(\w+)", tool("readelf", "-n", python).decode())
+    if not found or not os.path.exists(
+            f"/usr/lib/debug/.build-id/{found[1]}/{found[2]}.debug"):
+        note("skipped: no Debian Python with libpython3.11-dbg")
+        return
+    with Directory() as tmp:
+        result = run([python, "-c", "x = 0\nfor i in range(10**7): x += i * i"],
+                     tmp, env={"PPROFC_PROFILES": "cpu"})
+        after = tmp / "after.pb.gz"
+        symbolize("-o", after, profile_of(result, "cpu"))
+        places = {(f.name, os.path.basename(f.file)) for l in
+                  Profile(after).locations.values() for f in l.frames
+                  if f.line}
+        expect(("_PyEval_EvalFrameDefault", "ceval.c") in places,
+               sorted(places))
+        out, _ = pprof("-list", "^_PyEval_EvalFrameDefault$", after)
+        expect("Python/ceval.c" in out, out[:500])
+
+
+# --- split units, servers, files that went away -------------------
+
+@case
+def without_its_split_units_a_program_still_has_lines():
+    """As with a .dwp in their place: no inlined functions, no other lines."""
+    with Directory() as tmp:
+        b = Built(tmp, "-gsplit-dwarf")
+        for f in tmp.glob("*.dwo"):
+            f.unlink()
+        frames, _ = b.again()
+        expect(any(g.file.endswith("lines_cxx.cc") and g.line
+                   for f in frames.values() for g in f), "no lines")
+        expect(not any(len(f) > 1 for f in frames.values() if f and
+                       f[0].file.endswith("lines_cxx.cc")), "inlines")
+        wrong = [a for a, f in frames.items() if f and f[0].line
+                 and f[0].line != b.frames[a][0].line]
+        expect(not wrong, f"other lines at {wrong}")
+
+
+@case
+def debuginfod_is_asked_only_when_told_to():
+    """A server on loopback that has the program's debug information."""
+    with Directory() as tmp:
+        b = Built(tmp)
+        store = tmp / "store"
+        store.mkdir()
+        shutil.move(b.strip(), store / "program.debug")
+        with server(tmp, store) as url:
+            if not url:
+                note("skipped: no debuginfod here")
+                return
+            env = {"DEBUGINFOD_URLS": url,
+                   "DEBUGINFOD_CACHE_PATH": str(tmp / "client")}
+            frames, _ = b.again(env=env)
+            expect(frames != b.frames, "it was asked without --debuginfod")
+            expect(not (tmp / "client").exists(), "something was fetched")
+            frames, said = b.again("--debuginfod", env=env)
+            expect(frames == b.frames, f"lines differ ({said})")
+        frames, _ = b.again("--debuginfod", env={
+            **env, "DEBUGINFOD_CACHE_PATH": str(tmp / "other")})
+        expect(frames != b.frames, "lines from nowhere")
+
+
+@contextlib.contextmanager
+def server(tmp, store):
+    """The URL of a debuginfod for the files of a directory, once it knows them;
+    None if there is no such program."""
+    if not shutil.which("debuginfod"):
+        yield None
+        return
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    process = subprocess.Popen(
+        ["debuginfod", "-F", "-p", str(port), "-d", str(tmp / "db"),
+         "-c", "1", str(store)], env=environment(False, {
+             "DEBUGINFOD_URLS": "", "HOME": str(tmp)}),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def knows():
+        expect(process.poll() is None, "debuginfod ended")
+        try:
+            with urllib.request.urlopen(
+                    f"http://127.0.0.1:{port}/metrics", timeout=5) as got:
+                text = got.read().decode()
+        except OSError:
+            return False
+        return re.search(r'thread_work_total\{role="traverse"\} [1-9]',
+                         text) and "thread_work_pending{role=\"scan\"} 0" \
+            in text and 'groom{statistic="files scanned (#)"} 0' not in text
+
+    try:
+        wait_for(knows, "the server")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        end(process)
+
+
+@case
+def program_that_was_replaced_while_it_runs_is_read_where_it_still_is():
+    """Deleted, then another one by that name: --pid opens what is mapped."""
+    with Directory() as tmp:
+        program = tmp / "session_host"
+        tool("gcc", "-g", "-O1", "-pthread", "-I", TARGETS, "-o", program,
+             TARGETS / "session_host.c")
+        process = start([program, 1000, 0, 999, 100], tmp, env={
+            "PPROFC_HEAP_RATE": 1, "PPROFC_SYMBOLS": "names",
+            "PPROFC_PROFILES": "heap", "PPROFC_SIGNAL": "SIGUSR2"},
+                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            expect_equal(process.stdout.readline(), b"ready\n", "first line")
+            process.send_signal(signal.SIGUSR2)
+            wait_for(lambda: profiles(tmp, "heap"), "the profile")
+            before = profiles(tmp, "heap")[0]
+            after = tmp / "after.pb.gz"
+
+            def has_lines(*options, status):
+                symbolize("-o", after, *options, before, status=status)
+                return any(f.line and f.file.endswith("session_host.c")
+                           for l in Profile(after).locations.values()
+                           for f in l.frames)
+
+            expect(has_lines(status=0), "no lines of a file that is there")
+            program.unlink()
+            expect(not has_lines(status=0), "lines of no file")
+            expect(has_lines(f"--pid={process.pid}", status=0), "deleted")
+            shutil.copy("/bin/true", program)
+            expect(not has_lines(status=1), "lines of another file")
+            expect(has_lines(f"--pid={process.pid}", status=0), "replaced")
+        finally:
+            end(process)
+            process.stdin.close()
+            process.stdout.close()
 
 
 main()

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ids.h"
@@ -60,6 +61,46 @@ TEST(wire_varint_of_eleven_bytes_is_bad)
 
 	memset(bytes, 0xff, sizeof(bytes));
 	CHECK(!wire_next_varint(&w, &value) && w.bad);
+}
+
+static uint64_t unshift(uint64_t x, unsigned by)
+{
+	uint64_t y = x;
+
+	for (unsigned done = by; done < 64; done += by)
+		y = x ^ y >> by;
+	return y;
+}
+
+/* Of an odd number, modulo 2^64. */
+static uint64_t inverse(uint64_t x)
+{
+	uint64_t y = x;
+
+	for (int i = 0; i < 6; i++)
+		y *= 2 - x * y;
+	return y;
+}
+
+static uint64_t unmix(uint64_t x)
+{
+	x = unshift(x, 31) * inverse(0x94d049bb133111ebu);
+	x = unshift(x, 27) * inverse(0xbf58476d1ce4e5b9u);
+	return unshift(x, 30);
+}
+
+/* 10^10 steps if they all went to one place. */
+TEST(ids_chosen_to_collide_take_no_longer)
+{
+	struct ids t = { 0 };
+
+	CHECK_EQ(pp_mix(unmix(1234567)), 1234567);
+	for (uint32_t i = 0; i < 150000; i++)
+		CHECK(ids_add(&t, unmix((uint64_t)i << 32), i));
+	for (uint32_t i = 0; i < 150000; i++)
+		CHECK_EQ(ids_get(&t, unmix((uint64_t)i << 32)), i);
+	CHECK(clock() < 5 * CLOCKS_PER_SEC);
+	ids_free(&t);
 }
 
 TEST(ids_find_all_of_a_key_and_grow)
@@ -300,6 +341,7 @@ int main(void)
 	RUN(wire_gives_back_what_was_put);
 	RUN(wire_every_cut_is_bad_or_shorter);
 	RUN(wire_varint_of_eleven_bytes_is_bad);
+	RUN(ids_chosen_to_collide_take_no_longer);
 	RUN(ids_find_all_of_a_key_and_grow);
 	RUN(names_simple_lose_templates_and_parameters);
 	RUN(names_of_rust_have_no_hash);
