@@ -89,7 +89,7 @@ SIGNALS = [
           "late_from_alternate_stack from_nested_handlers out_of_anything "
           "coroutines"),
     *ways("stacks", "small_threads signal_storm stack_overflow "
-          "queued_values"),
+          "queued_values first_in_handler"),
 ]
 
 # --- endings ------------------------------------------------------------------

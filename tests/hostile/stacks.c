@@ -215,11 +215,42 @@ static void queued_values(void)
 	burn(30);
 }
 
+/* --- the first sample ----------------------------------------------------- */
+
+#define SURELY_SAMPLED (64u << 20)
+
+static void allocates(int sig)
+{
+	volatile char own[2000];
+	void *volatile p;
+
+	for (size_t i = 0; i < sizeof(own); i++)
+		own[i] = (char)sig;
+	p = malloc(SURELY_SAMPLED);
+	MUST(p && own[7] == (char)sig);
+	free(p);
+}
+
+/* In a handler that has left itself 2.5 KiB of an alternate stack. */
+static void first_in_handler(void)
+{
+	stack_t alt = { .ss_sp = guarded(8192), .ss_size = 8192 };
+	struct sigaction act = { .sa_handler = allocates,
+		.sa_flags = SA_ONSTACK };
+
+	free(malloc(1)); /* the loader has found them */
+	MUST(sigaltstack(&alt, NULL) == 0);
+	MUST(sigaction(SIGUSR1, &act, NULL) == 0);
+	MUST(raise(SIGUSR1) == 0);
+	burn(30);
+}
+
 static const struct way ways[] = {
 	{ "small_threads", small_threads },
 	{ "signal_storm", signal_storm },
 	{ "stack_overflow", stack_overflow },
 	{ "queued_values", queued_values },
+	{ "first_in_handler", first_in_handler },
 };
 
 int main(int argc, char **argv)
