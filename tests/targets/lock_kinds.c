@@ -271,10 +271,14 @@ static void *count_up(void *unused)
 	return unused;
 }
 
+/* Said by who waits for it: the thread goes on when the mutex is unlocked, and
+ * that is said at the same time. */
+static int raised, raised_from;
+
 static void *raise_ceiling(void *unused)
 {
 	s->waiting++;
-	SAY(change_ceiling(20));
+	raised = pthread_mutex_setprioceiling(&s->mutex, 20, &raised_from);
 	return unused;
 }
 
@@ -305,6 +309,7 @@ static void hold_and_change(void)
 	pause_ms(10);
 	SAY(pthread_mutex_unlock(&s->mutex));
 	EXPECT(pthread_join(t, NULL) == 0);
+	printf("ceiling was %d, now 20: %s\n", raised_from, said(raised));
 	say_priority("unlocked");
 }
 
