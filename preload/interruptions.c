@@ -9,6 +9,7 @@
 #include "arch.h"
 #include "interruptions.h"
 #include "interruptions_x86_64.h"
+#include "real.h"
 #include "signal_uses.h"
 #include "sys.h"
 
@@ -57,40 +58,59 @@ void interruptions_count(const void *context)
 
 static bool is_ours(uint64_t handler)
 {
-	union {
-		uint64_t address;
-		sighandler_t function;
-	} u = { handler };
-
-	return signal_is_ours(u.function);
+	return signal_is_ours((sighandler_t)handler);
 }
 
-/* Two steps, for libc has its own to take: until the second a signal is not
- * counted. Should another thread set another handler in between, that one is
- * read here. */
-void interruptions_watch(int sig)
+bool interruptions_start(int sig)
 {
 	struct signal_kernels k;
 
 	if (sys_call4(SYS_rt_sigaction, sig, NULL, &k, sizeof(sys_sigset)) !=
 			0 ||
-		k.handler == (uintptr_t)SIG_DFL ||
-		k.handler == (uintptr_t)SIG_IGN || is_ours(k.handler) ||
-		!(k.flags & KERNEL_RESTORER) ||
-		k.restorer == (uintptr_t)counted_return)
-		return;
+		!is_ours(k.handler) || !(k.flags & KERNEL_RESTORER))
+		return false;
 	atomic_store(&libcs_return, k.restorer);
-	k.restorer = (uintptr_t)counted_return;
-	(void)sys_call4(SYS_rt_sigaction, sig, &k, NULL, sizeof(sys_sigset));
+	return true;
+}
+
+/* Of libc's own signals and of what abort() needs, libc takes care. */
+static bool is_to_count(int sig, const struct sigaction *act)
+{
+	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN &&
+	       sig > 0 && sig < SIGNALS && sig != 32 && sig != 33 &&
+	       sig != SIGABRT && atomic_load(&libcs_return) != 0;
+}
+
+int interruptions_set(
+	int sig, const struct sigaction *act, struct sigaction *ret_before)
+{
+	struct signal_kernels k = {
+		.handler = (uintptr_t)act->sa_handler,
+		.flags = (unsigned)act->sa_flags | KERNEL_RESTORER,
+		.restorer = (uintptr_t)counted_return,
+		.mask = act->sa_mask.__val[0],
+	};
+	struct signal_kernels before;
+	long result;
+
+	if (!is_to_count(sig, act))
+		return real.sigaction(sig, act, ret_before);
+	result = sys_call4(
+		SYS_rt_sigaction, sig, &k, &before, sizeof(sys_sigset));
+	if (result < 0) {
+		errno = (int)-result;
+		return -1;
+	}
+	*ret_before = (struct sigaction){ .sa_flags = (int)before.flags };
+	ret_before->sa_handler = (sighandler_t)before.handler;
+	ret_before->sa_mask.__val[0] = before.mask;
+	ret_before->sa_restorer = (void (*)(void))before.restorer;
+	return 0;
 }
 
 void interruptions_hide(struct sigaction *kernels)
 {
-	union {
-		uint64_t address;
-		void (*function)(void);
-	} libcs = { atomic_load(&libcs_return) };
-
 	if ((uintptr_t)kernels->sa_restorer == (uintptr_t)counted_return)
-		kernels->sa_restorer = libcs.function;
+		kernels->sa_restorer = (void (*)(void))atomic_load(
+			&libcs_return);
 }

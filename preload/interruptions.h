@@ -66,8 +66,14 @@ bool interruptions_ours_alone(
 /* First thing in a handler of ours: `context` is its third argument. */
 void interruptions_count(const void *context) PP_ANY;
 
-/* The host has just set a handler for sig: it shall be counted. */
-void interruptions_watch(int sig) PP_ANY;
+/* Once the handler of sig is ours: how libc's handlers return. False if it is
+ * not ours. */
+bool interruptions_start(int sig) PP_ANY;
+
+/* sigaction() for the host, whose handler shall be counted: in one step, as
+ * between two another thread or the handler itself may set another. */
+int interruptions_set(int sig, const struct sigaction *act,
+	struct sigaction *ret_before) PP_ANY;
 
 /* The sa_restorer that the host would read without us. */
 void interruptions_hide(struct sigaction *kernels) PP_ANY;

@@ -36,6 +36,8 @@ sighandler_t ssignal(int sig, sighandler_t handler);
 sighandler_t sysv_signal(int sig, sighandler_t handler);
 sighandler_t __sysv_signal(int sig, sighandler_t handler);
 
+#define SA_RESTORER 0x04000000 /* the kernel's */
+
 /* What the host gave last: its mask, and the flags of its SIG_DFL. */
 static struct {
 	_Atomic uint64_t mask;
@@ -89,7 +91,8 @@ int sigaction_set_default(
 		return -1;
 	if (old)
 		show(sig, &before, old);
-	remember(sig, &host); /* act and old may be one */
+	host.sa_flags |= SA_RESTORER; /* libc's; act and old may be one */
+	remember(sig, &host);
 	return 0;
 }
 
@@ -113,9 +116,8 @@ static int set(int sig, const struct sigaction *act, struct sigaction *old)
 	if (signal_use(sig))
 		signal_claimed(sig);
 	kernels.sa_mask.__val[0] = kernel_mask(host.sa_mask.__val[0], act);
-	if (real.sigaction(sig, &kernels, &before) != 0)
+	if (interruptions_set(sig, &kernels, &before) != 0)
 		return -1;
-	interruptions_watch(sig);
 	if (old)
 		show(sig, &before, old);
 	remember(sig, &host);
@@ -151,42 +153,55 @@ PP_EXPORT int __sigaction(
 
 /* --- signal and its relatives --------------------------------------------- */
 
-/*
- * They differ in flags and masks, so libc's own does the work. When it sets the
- * default action, ours goes in behind it.
- */
-static sighandler_t after(int sig, sighandler_t handler, sighandler_t before)
-{
-	struct sigaction now;
+/* What siginterrupt() has asked signal() for. */
+static _Atomic uint64_t interrupts;
 
-	if (before == SIG_ERR || !lifecycle_is_ours() ||
-		real.sigaction(sig, NULL, &now) != 0)
-		return signal_is_ours(before) ? SIG_DFL : before;
-	if (handler == SIG_DFL && now.sa_handler == SIG_DFL && signal_use(sig))
-		(void)sigaction_set_default(sig, &now, NULL);
-	else if (!signal_is_ours(now.sa_handler))
-		remember(sig, &now);
-	interruptions_watch(sig);
+static bool is_valid(int sig)
+{
+	return sig > 0 && sig < SIGNALS;
+}
+
+static bool is_interrupting(int sig)
+{
+	return (atomic_load(&interrupts) & SYS_SIG_BIT(sig)) != 0;
+}
+
+/* The disposition before, as the host knows it; SIG_ERR with errno. */
+static sighandler_t exchange(
+	int sig, sighandler_t handler, int flags, uint64_t mask)
+{
+	struct sigaction act = { .sa_flags = flags }, old;
+
+	act.sa_handler = handler;
+	act.sa_mask.__val[0] = mask;
+	return change(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+/* libc's own: it says what is wrong, and in a process that is not ours it does
+ * the work. */
+static sighandler_t shown(sighandler_t before)
+{
 	return signal_is_ours(before) ? SIG_DFL : before;
 }
 
-static void claim(int sig, sighandler_t handler)
+static bool is_libcs(int sig, sighandler_t handler)
 {
-	if (signal_use(sig) && handler != SIG_DFL && handler != SIG_HOLD &&
-		lifecycle_is_ours())
-		signal_claimed(sig);
+	return !is_valid(sig) || handler == SIG_ERR || !lifecycle_is_ours();
 }
 
 static sighandler_t bsd(int sig, sighandler_t handler)
 {
-	claim(sig, handler);
-	return after(sig, handler, real.signal(sig, handler));
+	if (is_libcs(sig, handler))
+		return shown(real.signal(sig, handler));
+	return exchange(sig, handler, is_interrupting(sig) ? 0 : SA_RESTART,
+		SYS_SIG_BIT(sig));
 }
 
 static sighandler_t sysv(int sig, sighandler_t handler)
 {
-	claim(sig, handler);
-	return after(sig, handler, real.sysv_signal(sig, handler));
+	if (is_libcs(sig, handler))
+		return shown(real.sysv_signal(sig, handler));
+	return exchange(sig, handler, (int)SA_RESETHAND | SA_NODEFER, 0);
 }
 
 PP_EXPORT sighandler_t signal(int sig, sighandler_t handler)
@@ -214,31 +229,36 @@ PP_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler)
 	return sysv(sig, handler);
 }
 
+/* Unblocks the signal as well, and says whether it was blocked. SIG_HOLD only
+ * blocks it. */
 PP_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 {
-	claim(sig, handler);
-	return after(sig, handler, real.sigset(sig, handler));
+	sys_sigset bit, blocked;
+	sighandler_t before;
+
+	if (is_libcs(sig, handler) || handler == SIG_HOLD)
+		return shown(real.sigset(sig, handler));
+	before = exchange(sig, handler, 0, 0);
+	bit = SYS_SIG_BIT(sig);
+	if (before == SIG_ERR || sys_sigmask(SIG_UNBLOCK, &bit, &blocked) != 0)
+		return SIG_ERR;
+	return blocked & bit ? SIG_HOLD : before;
 }
 
-/*
- * libc's own reads the disposition, changes a flag and sets it again, and keeps
- * the wish for signal(). Ours in the kernel stays as it is; the flag is noted.
- */
 PP_EXPORT int siginterrupt(int sig, int interrupt)
 {
-	int ret = real.siginterrupt(sig, interrupt);
 	struct sigaction now;
 
-	if (ret == 0)
-		interruptions_watch(sig);
-	if (ret != 0 || !signal_use(sig) || !lifecycle_is_ours() ||
-		real.sigaction(sig, NULL, &now) != 0 ||
-		!signal_is_ours(now.sa_handler))
-		return ret;
-	(void)signal_install(sig, NULL);
-	if (interrupt)
-		atomic_fetch_and(&given[sig].flags, ~SA_RESTART);
-	else
-		atomic_fetch_or(&given[sig].flags, SA_RESTART);
-	return ret;
+	if (!is_valid(sig) || !lifecycle_is_ours())
+		return real.siginterrupt(sig, interrupt);
+	if (change(sig, NULL, &now) != 0)
+		return -1;
+	if (interrupt) {
+		atomic_fetch_or(&interrupts, SYS_SIG_BIT(sig));
+		now.sa_flags &= ~SA_RESTART;
+	} else {
+		atomic_fetch_and(&interrupts, ~SYS_SIG_BIT(sig));
+		now.sa_flags |= SA_RESTART;
+	}
+	return change(sig, &now, NULL);
 }

@@ -258,6 +258,8 @@ void signal_hooks_start(void)
 
 	sys_block_signals(&old);
 	take_over_all();
+	for (int sig = 1; sig < SIGNALS && !interruptions_start(sig); sig++)
+		;
 	sys_restore_signals(&old);
 }
 
