@@ -129,6 +129,8 @@ static void read_one(struct work *w, const struct finding *f)
 	if (w->options->exe && !session_replace_exe(copy, w->options->exe))
 		say("%s: the path is too long", w->options->exe);
 	done = recover_write(copy, &how, w->log);
+	if (done.failed)
+		recover_log_kept(copy, f->path, w->log);
 	session_close(copy);
 	w->written += done.written;
 	w->failed += done.failed;

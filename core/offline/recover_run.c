@@ -58,9 +58,11 @@ static void visit(const struct finding *f, void *arg)
 		return;
 	if (session_open(f->path, &copy) == 0) {
 		done = recover_write(copy, &how, w->log);
-		session_close(copy);
-		if (!done.failed)
+		if (done.failed)
+			recover_log_kept(copy, f->path, w->log);
+		else
 			(void)finding_remove(f);
+		session_close(copy);
 	}
 	(void)close(claim);
 }

@@ -127,3 +127,11 @@ struct recovered recover_write(
 	}
 	return ret;
 }
+
+void recover_log_kept(const struct session *copy, const char *path, FILE *log)
+{
+	log_for(copy, log,
+		"not all was written to %s; the session stays, and `pprofc "
+		"recover -o PLACE %s` writes elsewhere",
+		copy->settings.output, path);
+}

@@ -27,6 +27,9 @@ struct recovered {
 struct recovered recover_write(
 	struct session *copy, const struct recovery *how, FILE *log);
 
+/* After a failure: the session in the file of this path has not gone. */
+void recover_log_kept(const struct session *copy, const char *path, FILE *log);
+
 /* Up to when the data reach, as text: "2025-03-01T12:00:00Z". */
 #define RECOVER_TIME_MAX 32
 void recover_time(uint64_t wall_ns, char ret[RECOVER_TIME_MAX]);

@@ -6,6 +6,7 @@ it has begun and what it has done. What a profile says must lie between both.
 
 import collections
 import pathlib
+import resource
 import shutil
 import struct
 import subprocess
@@ -70,6 +71,22 @@ def recover(*arguments, status=0, cwd=None, env=None):
     expect(status is None or done.returncode == status,
            f"status {done.returncode} of recover: {out} {err}")
     return out, err
+
+
+def dump_core(place, argv, coredump_filter, env=None):
+    """(pid, core file) of a program that crashes; no file where the kernel
+    writes none."""
+    def prepare():
+        resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))
+        pathlib.Path("/proc/self/coredump_filter").write_text(coredump_filter)
+
+    process = place.start(argv, preexec_fn=prepare,
+                          env={"PPROFC_HEAP_RATE": 1, **(env or {})})
+    expect(process.wait(60) < 0, "it did not die")
+    cores = list((place.path / "work").glob("core*"))
+    if not cores:
+        lib.note("skipped: the kernel does not write cores here")
+    return process.pid, cores[0] if cores else None
 
 
 def left(place):
@@ -176,5 +193,3 @@ def check(killed, err):
     else:
         expect(sum(b.cpu_ns for b in books) < 100e6, "no CPU profile")
     return True
-
-

@@ -112,6 +112,36 @@ def what_is_no_session_is_named():
 
 
 @case
+def session_stays_until_its_profiles_are_written():
+    with Place() as place:
+        process = host(place)
+        try:
+            kill(process)
+            (session,) = place.session_files()
+            before = session.read_bytes()
+            output = place.path / "profiles"
+            output.rmdir()
+            output.touch()  # in its place
+            for where, reason in (((), f"{output}/"),
+                                  (("-o", "/proc/none/"), "/proc/none/")):
+                _, err = recover(*where, place.sessions, status=1)
+                for kind in "cpu", "heap":
+                    expect(f"no {kind} profile written" in err, err)
+                expect("Not a directory" in err or "No such file" in err, err)
+                expect(f"not all was written to {reason}" in err and
+                       "the session stays" in err and f" {session}`" in err,
+                       err)
+                expect(session.read_bytes() == before, "it was changed")
+            recover("-o", f"{place.path}/elsewhere/", session)
+            (heap,) = (place.path / "elsewhere").glob("*.heap.*")
+            expect_equal(lib.Profile(heap).cum("inuse_objects")["make_object"],
+                         700, "objects in use")
+            expect_equal(place.session_files(), [], "sessions")
+        finally:
+            finish(process)
+
+
+@case
 def replaced_program_gives_no_names():
     with Place() as place:
         program = place.path / "session_host"

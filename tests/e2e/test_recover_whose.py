@@ -3,13 +3,12 @@
 whatever has their process ids now, wherever they were, whatever they became."""
 
 import pathlib
-import resource
 import struct
 import subprocess
 
 import lib
 from hosting import finish, host
-from killing import Place, recover
+from killing import Place, dump_core, recover
 from lib import case, expect, expect_equal
 
 
@@ -142,20 +141,6 @@ def image_that_was_replaced_by_a_raw_exec():
             lib.end(process)
 
 
-def dump_core(place, how, coredump_filter, env=None):
-    def prepare():
-        resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))
-        pathlib.Path("/proc/self/coredump_filter").write_text(coredump_filter)
-
-    process = place.start([lib.target("fatal"), how], preexec_fn=prepare,
-                          env={"PPROFC_HEAP_RATE": 1, **(env or {})})
-    expect(process.wait(60) < 0, "it did not die")
-    cores = list((place.path / "work").glob("core*"))
-    if not cores:
-        lib.note("skipped: the kernel does not write cores here")
-    return process.pid, cores[0] if cores else None
-
-
 @case
 def session_out_of_a_core():
     shared, default = "0x3b", "0x33"
@@ -165,7 +150,8 @@ def session_out_of_a_core():
             ("overflow", default, {"PPROFC_SESSION": "anonymous"}, True),
             ("abort", default, {}, True)):  # it was written; has no name
         with Place() as place:
-            pid, core = dump_core(place, how, bits, env)
+            pid, core = dump_core(
+                place, [lib.target("fatal"), how], bits, env)
             if not core:
                 return
             out = f"{place.path}/cores/"
