@@ -35,55 +35,73 @@ static bool is_session(const char *line, char ret_path[PATH_MAX])
 	return true;
 }
 
-enum found { FOUND, FOUND_NO_PROCESS, FOUND_NO_LIBRARY, FOUND_NO_SESSION };
+/* Its file is read, not mapped: the process may cut it off at any moment. */
+struct view {
+	int fd;
+	struct session head; /* as it was read last */
+};
 
-static void unmap(const struct session *s)
+enum found {
+	FOUND,
+	FOUND_NO_PROCESS,
+	FOUND_NO_LIBRARY,
+	FOUND_NO_SESSION,
+	FOUND_CUT
+};
+
+static bool read_at(int fd, void *to, size_t n, size_t off)
 {
-	(void)munmap((void *)(uintptr_t)s, sizeof(*s));
+	return pread(fd, to, n, (off_t)off) == (ssize_t)n;
 }
 
-/* Map the head of a session file; *ret_fd is open if that succeeds. */
-static const struct session *map_file(const char *path, int *ret_fd)
+static bool read_head(struct view *v)
 {
-	void *p = MAP_FAILED;
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct session))
-		p = mmap(NULL, sizeof(struct session), PROT_READ, MAP_SHARED,
-			fd, 0);
-	if (p == MAP_FAILED) {
-		(void)close(fd);
-		return NULL;
-	}
-	*ret_fd = fd;
-	return p;
+	return read_at(v->fd, &v->head, sizeof(v->head), 0);
 }
 
-/* Its own, not that of its parent, which a forked child may still have. The
- * path is as the process itself finds it, which may have another root. */
-static PP_NORMAL const struct session *map_if_own(
-	const char *inside, pid_t pid, int *ret_fd)
+static PP_NORMAL void say_cut(pid_t pid)
+{
+	say("process %d: its session file has been cut off", (int)pid);
+}
+
+/* The path is as the process itself finds it, which may have another root. */
+static PP_NORMAL int open_inside(const char *inside, pid_t pid)
 {
 	char path[PATH_MAX + 32];
-	const struct session *s;
+	struct stat st;
+	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, inside);
-	s = map_file(path, ret_fd);
-	if (!s)
-		return NULL;
-	if (s->magic != SESSION_MAGIC || s->version != SESSION_VERSION ||
-		s->identity.pid == (uint32_t)whom_pid_inside(pid))
-		return s;
-	unmap(s);
-	(void)close(*ret_fd);
-	return NULL;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+		return fd;
+	(void)close(fd);
+	return -1;
 }
 
-static PP_NORMAL enum found find_session(
-	pid_t pid, const struct session **ret, int *ret_fd)
+/* Its own, not that of its parent, which a forked child may still have. */
+static PP_NORMAL enum found open_if_own(
+	const char *inside, pid_t pid, struct view *v)
+{
+	const struct session *s = &v->head;
+	enum found found = FOUND_CUT;
+
+	v->fd = open_inside(inside, pid);
+	if (v->fd < 0)
+		return FOUND_NO_SESSION;
+	if (read_head(v))
+		found = s->magic != SESSION_MAGIC ||
+					s->version != SESSION_VERSION ||
+					s->identity.pid ==
+						(uint32_t)whom_pid_inside(pid)
+				? FOUND
+				: FOUND_NO_SESSION;
+	if (found != FOUND)
+		(void)close(v->fd);
+	return found;
+}
+
+static PP_NORMAL enum found find_session(pid_t pid, struct view *v)
 {
 	char name[64], line[PATH_MAX + 256], path[PATH_MAX];
 	enum found found = FOUND_NO_LIBRARY;
@@ -94,13 +112,10 @@ static PP_NORMAL enum found find_session(
 	if (!maps)
 		return FOUND_NO_PROCESS;
 	while (found != FOUND && fgets(line, sizeof(line), maps)) {
-		if (strstr(line, "/libpprofc.so"))
+		if (found == FOUND_NO_LIBRARY && strstr(line, "/libpprofc.so"))
 			found = FOUND_NO_SESSION;
-		if (!is_session(line, path))
-			continue;
-		*ret = map_if_own(path, pid, ret_fd);
-		if (*ret)
-			found = FOUND;
+		if (is_session(line, path))
+			found = open_if_own(path, pid, v);
 	}
 	(void)fclose(maps);
 	return found;
@@ -123,32 +138,32 @@ static bool is_usable(const struct session *s, pid_t pid)
 	return true;
 }
 
-static PP_NORMAL const struct session *open_session(pid_t pid, int *ret_fd)
+static PP_NORMAL bool open_session(pid_t pid, struct view *v)
 {
-	const struct session *s = NULL;
-
-	switch (find_session(pid, &s, ret_fd)) {
+	switch (find_session(pid, v)) {
 	case FOUND_NO_PROCESS:
 		say("process %d: %s", (int)pid,
 			strerror(errno == ENOENT ? ESRCH : errno));
-		return NULL;
+		return false;
 	case FOUND_NO_LIBRARY:
 		say("process %d is not profiled: libpprofc.so is not loaded",
 			(int)pid);
-		return NULL;
+		return false;
 	case FOUND_NO_SESSION:
 		say("process %d has no session file: it has recorded nothing "
 		    "yet, or PPROFC_SESSION is anonymous",
 			(int)pid);
-		return NULL;
+		return false;
+	case FOUND_CUT:
+		say_cut(pid);
+		return false;
 	case FOUND:
 		break;
 	}
-	if (is_usable(s, pid))
-		return s;
-	unmap(s);
-	(void)close(*ret_fd);
-	return NULL;
+	if (is_usable(&v->head, pid))
+		return true;
+	(void)close(v->fd);
+	return false;
 }
 
 /* --- the question --------------------------------------------------------- */
@@ -175,21 +190,29 @@ static PP_NORMAL bool send(pid_t pid, int sig, uint32_t kinds)
 
 /* --- the answer ----------------------------------------------------------- */
 
-static PP_NORMAL bool has_ended(const struct session *s, pid_t pid)
+static PP_NORMAL bool has_ended(uint32_t state, pid_t pid)
 {
-	return atomic_load(&s->state) == SESSION_FINAL ||
+	return state == SESSION_FINAL ||
 	       (kill(pid, 0) != 0 && errno == ESRCH) || !whom_pid_inside(pid);
 }
 
 static PP_NORMAL bool await(
-	const struct session *s, pid_t pid, uint32_t before, unsigned seconds)
+	const struct view *v, pid_t pid, uint32_t before, unsigned seconds)
 {
 	static const struct timespec pause = { 0, 2000000 };
+	uint32_t answered, state;
 
 	for (unsigned i = 0; i < seconds * 500; i++) {
-		if (atomic_load(&s->asking.answered) != before)
+		if (!read_at(v->fd, &answered, sizeof(answered),
+			    offsetof(struct session, asking.answered)) ||
+			!read_at(v->fd, &state, sizeof(state),
+				offsetof(struct session, state))) {
+			say_cut(pid);
+			return false;
+		}
+		if (answered != before)
 			return true;
-		if (has_ended(s, pid)) {
+		if (has_ended(state, pid)) {
 			say("process %d has ended", (int)pid);
 			return false;
 		}
@@ -199,24 +222,36 @@ static PP_NORMAL bool await(
 	return false;
 }
 
-/* One of us at a time, so that each answer belongs to its question. */
-static PP_NORMAL bool ask_locked(const struct session *s, pid_t pid,
-	uint32_t kinds, unsigned seconds, struct answer *ret)
+/* Before and after: the head may have changed since it was read. */
+static PP_NORMAL bool read_again(struct view *v, pid_t pid)
 {
-	uint32_t before = atomic_load(&s->asking.answered);
+	if (read_head(v))
+		return true;
+	say_cut(pid);
+	return false;
+}
+
+/* One of us at a time, so that each answer belongs to its question. */
+static PP_NORMAL bool ask_locked(struct view *v, pid_t pid, uint32_t kinds,
+	unsigned seconds, struct answer *ret)
+{
+	struct session_asking *asking = &v->head.asking;
 	uint32_t written[PROFILE_KINDS];
 
+	if (!read_again(v, pid))
+		return false;
 	for (unsigned k = 0; k < PROFILE_KINDS; k++)
-		written[k] = atomic_load(&s->asking.written[k]);
-	if (!send(pid, atomic_load(&s->asking.signal), kinds) ||
-		!await(s, pid, before, seconds))
+		written[k] = atomic_load(&asking->written[k]);
+	if (!send(pid, atomic_load(&asking->signal), kinds) ||
+		!await(v, pid, atomic_load(&asking->answered), seconds) ||
+		!read_again(v, pid))
 		return false;
 	for (unsigned k = 0; k < PROFILE_KINDS; k++) {
-		bool same = atomic_load(&s->asking.written[k]) == written[k];
+		bool same = atomic_load(&asking->written[k]) == written[k];
 
 		(void)snprintf(ret->paths[k], sizeof(ret->paths[k]), "%.*s",
-			(int)sizeof(s->asking.paths[k]) - 1,
-			same ? "" : s->asking.paths[k]);
+			(int)sizeof(asking->paths[k]) - 1,
+			same ? "" : asking->paths[k]);
 	}
 	return true;
 }
@@ -224,17 +259,15 @@ static PP_NORMAL bool ask_locked(const struct session *s, pid_t pid,
 bool ask(pid_t pid, uint32_t kinds, bool names_only, unsigned seconds,
 	struct answer *ret)
 {
-	int fd;
-	const struct session *s = open_session(pid, &fd);
+	static struct view view; /* large */
 	bool good;
 
 	*ret = (struct answer){ 0 };
-	if (!s)
+	if (!open_session(pid, &view))
 		return false;
-	(void)flock(fd, LOCK_EX);
-	good = ask_locked(s, pid, kinds | (names_only ? ASKING_NAMES_ONLY : 0),
-		seconds, ret);
-	(void)close(fd);
-	unmap(s);
+	(void)flock(view.fd, LOCK_EX);
+	good = ask_locked(&view, pid,
+		kinds | (names_only ? ASKING_NAMES_ONLY : 0), seconds, ret);
+	(void)close(view.fd);
 	return good;
 }

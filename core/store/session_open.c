@@ -93,6 +93,17 @@ static int copy_data(
 	return err;
 }
 
+/* What was cut off meanwhile looked like a hole. */
+static int check_size(const struct session_source *from, uint64_t used)
+{
+	struct stat st;
+	int err = sys_fstat(from->fd, &st);
+
+	if (!err && (uint64_t)st.st_size < from->off + used)
+		err = SESSION_CUT;
+	return err;
+}
+
 /*
  * The header is the first thing that was read, so what it counts is in the
  * copy. The ring is the last: a record that was added to its row before that
@@ -112,7 +123,7 @@ static int copy(const struct session_source *from, const struct session *head,
 		err = read_all(from, s->ring_off, session_at(s, s->ring_off),
 			s->ring_slots * sizeof(struct ring_slot));
 	atomic_store(&s->ring_tail, tail);
-	return err;
+	return err ? err : check_size(from, atomic_load(&head->used));
 }
 
 static struct session *map_copy(uint64_t bytes, int *ret_err)

@@ -212,6 +212,29 @@ TEST(what_is_none_is_named)
 	CHECK_EQ(unlink(path), 0);
 }
 
+/* A file that is cut off after its size was looked at; what lies behind the end
+ * is no hole. */
+TEST(cut_while_it_is_read_is_cut)
+{
+	char path[SETTINGS_PATH_MAX];
+	struct session *s = new_session(), *copy = NULL;
+	struct session_source from;
+	uint64_t ring_end, used;
+
+	fill(s);
+	used = atomic_load(&s->used);
+	ring_end = s->ring_off + s->ring_slots * sizeof(struct ring_slot);
+	CHECK(ring_end < used);
+	let_go(s, path);
+	from = (struct session_source){ open(path, O_RDONLY), 0, used };
+	CHECK_EQ(session_read(&from, &copy), 0);
+	session_close(copy);
+	CHECK_EQ(truncate(path, (off_t)ring_end), 0);
+	CHECK_EQ(session_read(&from, &copy), SESSION_CUT);
+	CHECK_EQ(close(from.fd), 0);
+	CHECK_EQ(unlink(path), 0);
+}
+
 TEST(rows_and_records_that_cannot_be_are_left_out)
 {
 	char path[SETTINGS_PATH_MAX];
@@ -345,6 +368,7 @@ int main(void)
 	RUN(copy_has_everything_and_file_stays);
 	RUN(slot_claimed_anew_before_tail_moved);
 	RUN(what_is_none_is_named);
+	RUN(cut_while_it_is_read_is_cut);
 	RUN(rows_and_records_that_cannot_be_are_left_out);
 	RUN(any_damage_is_survived);
 	RUN(other_executable_takes_its_place);
