@@ -189,7 +189,8 @@ $B/unit/%: $B/obj/tests/unit/%.o $B/core.a $B/symbolize.a $(UNWIND)
 # by clang, with a fuzzer. What a target's own objects define replaces that of
 # the archive.
 fuzz_obj = $(addprefix $(1)/obj/tests/fuzz/,fuzz_$(2).o fuzz.o arena_malloc.o)
-FUZZ_SRC := $(LIB_SRC) $(filter-out %/main.c,$(OFF_SRC) $(SYM_SRC))
+FUZZ_SRC := $(LIB_SRC) $(filter-out %/main.c,$(OFF_SRC) $(SYM_SRC)) \
+	tests/fuzz/good_session.c
 FUZZING := -fsanitize=address,undefined -fno-sanitize-recover=all
 .SECONDEXPANSION:
 $B/fuzz/.a: $(call obj,$(FUZZ_SRC)) $(GEN_O)

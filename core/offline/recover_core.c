@@ -90,6 +90,14 @@ static bool read_segment(const struct core *c, uint32_t i, Elf64_Phdr *ret)
 
 /* --- notes ---------------------------------------------------------------- */
 
+static bool is_session(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	return base && strncmp(base, "/pprofc.", 8) == 0 &&
+	       strstr(base, ".session");
+}
+
 /* NT_FILE: count, page size, count x {start, end, offset}, count names. */
 static void read_files(struct core *c, const char *d, size_t n)
 {
@@ -104,11 +112,10 @@ static void read_files(struct core *c, const char *d, size_t n)
 	name = d + 16 + count * 24;
 	for (uint64_t i = 0; i < count && name < end; i++) {
 		size_t len = strnlen(name, (size_t)(end - name));
-		const char *base = memrchr(name, '/', len);
 
-		if (base && len < sizeof(c->session) &&
-			strncmp(base, "/pprofc.", 8) == 0 &&
-			strstr(base, ".session") && name + len < end)
+		if (name + len == end)
+			return; /* not terminated */
+		if (len < sizeof(c->session) && is_session(name))
 			(void)snprintf(
 				c->session, sizeof(c->session), "%s", name);
 		name += len + 1;

@@ -332,7 +332,79 @@ def session_seeds():
                  struct.pack("<BHB", part, at, 31) + bytes(32))
 
 
+SESSION_AT, SESSION_PID = 32 << 10, 4711  # fuzz_core.c, good_session.h
+
+
+def note(kind, data, name=b"CORE\0"):
+    def padded(b):
+        return b + bytes(-len(b) % 4)
+    return struct.pack("<3I", len(name), len(data), kind) + padded(name) + \
+        padded(data)
+
+
+def core_seeds():
+    def core(notes, loads, head=b""):
+        at = 64 + 56 * (len(loads) + 1)
+        segments = [(4, 0, at, 0, 0, len(notes), 0, 1)] + [
+            (1, flags, where, 0x1000, 0, size, size, 4096)
+            for flags, where, size in loads]
+        data = struct.pack("<16s2HI3QI6H", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64,
+                           0, 0, 64, 56, len(segments), 0, 0, 0)
+        return head or data + b"".join(
+            struct.pack("<2I6Q", *s) for s in segments) + notes
+
+    def process(pid, signal):
+        info = bytearray(136)
+        struct.pack_into("<I", info, 24, pid)
+        status = bytearray(336)
+        struct.pack_into("<H", status, 12, signal)
+        return note(3, bytes(info)) + note(1, bytes(status))
+
+    def files(*names):
+        return note(0x46494c45, struct.pack("<2Q", len(names), 4096) + b"".join(
+            struct.pack("<3Q", 4096 * i, 4096 * i + 4096, 0)
+            for i in range(len(names))) + b"".join(names))
+
+    session = (6, SESSION_AT, 4 << 20)
+    ours = files(b"/bin/x\0", b"/dev/shm/pprofc.4711.1.session\0", b"/y\0")
+    for name, notes in (("none", b""), ("gcore", process(SESSION_PID, 0)),
+                        ("killed", process(SESSION_PID, 11) + ours),
+                        ("other", process(1, 6)), ("files", ours),
+                        ("cut-name", files(b"/dev/shm/pprofc.session")),
+                        ("cut-slash", files(b"/x/pprof")),
+                        ("two", process(SESSION_PID, 6) * 2 + ours * 2)):
+        save("core", name, core(notes, [(5, 0, 4096), session]))
+        save("core", name + "-without", core(notes, [(6, 0, 4096)]))
+    save("core", "twice", core(b"", [session, session, (4, *session[1:])]))
+    save("core", "short", core(b"", [(6, SESSION_AT, 8192),
+                                     (6, SESSION_AT, 1 << 63)]))
+    whole = bytearray(core(ours, [session]))
+    struct.pack_into("<H", whole, 56, 0xffff)
+    struct.pack_into("<Q", whole, 40, 64)  # the count is where sh_info is
+    save("core", "many", bytes(whole))
+
+
+def elf_names_seeds():
+    def symbol(info, section, size, start, name):
+        return struct.pack("<2B2B2BB", info, section, 0, size, 0, start, name)
+
+    table = [symbol(0x12, 1, 16, 16 * i, 2 + i % 6) for i in range(14)]
+    nested = [symbol(b << 4 | 2, 1, 200 >> i, 10 + i, 2 + i)
+              for i, b in enumerate((0, 1, 2, 1, 0))]
+    same = [symbol(b << 4 | 2, 1, 9 + b, 50, n) for b in range(3)
+            for n in range(8)]
+    for name, symbols in (("table", table), ("nested", nested),
+                          ("same", same), ("all", table + nested + same)):
+        save("elf_names", name, struct.pack("<BH", 0, len(symbols) + 2) +
+             b"".join(symbols) + b"".join(
+                 struct.pack("<2B", 0, 13 * i) for i in range(16)))
+    save("elf_names", "wraps", struct.pack("<BH", 0, 3) + struct.pack(
+        "<2BBQBQB", 0x12, 1, 1, 2 ** 64 - 8, 1, 100, 2) + bytes(40))
+
+
 if __name__ == "__main__":
+    core_seeds()
+    elf_names_seeds()
     elf_seeds()
     dwarf_seeds()
     profile_seeds()
