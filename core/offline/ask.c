@@ -256,6 +256,22 @@ static PP_NORMAL bool ask_locked(struct view *v, pid_t pid, uint32_t kinds,
 	return true;
 }
 
+/* Whoever can open the file can keep its lock. Where there are no locks nobody
+ * is kept out. */
+static PP_NORMAL bool lock(int fd, pid_t pid, unsigned seconds)
+{
+	static const struct timespec pause = { 0, 2000000 };
+
+	for (unsigned i = 0; i < seconds * 500; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return true;
+		(void)nanosleep(&pause, NULL);
+	}
+	say("process %d is being asked by somebody else all the time",
+		(int)pid);
+	return false;
+}
+
 bool ask(pid_t pid, uint32_t kinds, bool names_only, unsigned seconds,
 	struct answer *ret)
 {
@@ -265,9 +281,10 @@ bool ask(pid_t pid, uint32_t kinds, bool names_only, unsigned seconds,
 	*ret = (struct answer){ 0 };
 	if (!open_session(pid, &view))
 		return false;
-	(void)flock(view.fd, LOCK_EX);
-	good = ask_locked(&view, pid,
-		kinds | (names_only ? ASKING_NAMES_ONLY : 0), seconds, ret);
+	good = lock(view.fd, pid, seconds) &&
+	       ask_locked(&view, pid,
+		       kinds | (names_only ? ASKING_NAMES_ONLY : 0), seconds,
+		       ret);
 	(void)close(view.fd);
 	return good;
 }

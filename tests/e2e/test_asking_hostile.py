@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A process whose session file is cut off while somebody else reads it: one
-line and a status, never a signal."""
+"""A process whose session file is cut off, or locked for ever, while somebody
+else reads it: one line and a status, never a signal, never a hang."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -82,6 +83,25 @@ def cut_off_before_it_is_read():
                     expect(not out or listed, f"{command}: {out}")
             finally:
                 finish(process)
+
+
+@case
+def lock_that_is_never_given_up():
+    with Place() as place:
+        process, session = stopped_host(place)
+        try:
+            with open(session, "rb") as kept:
+                fcntl.flock(kept, fcntl.LOCK_EX)
+                asking = start(["dump"], [process.pid])
+                expect_equal(ended(asking), (
+                    1, "", f"pprofc: process {process.pid} is being asked by "
+                    "somebody else all the time\n"), "what is said")
+            os.kill(process.pid, signal.SIGCONT)
+            status, out, err = ended(start(["dump"], [process.pid]))
+            expect_equal((status, err), (0, ""), "when it is free")
+            expect(".heap." in out, out)
+        finally:
+            finish(process)
 
 
 if __name__ == "__main__":
