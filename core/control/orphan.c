@@ -136,6 +136,12 @@ static void ignore_children(void)
 		SYS_rt_sigaction, SIGCHLD, &ignore, NULL, sizeof(sys_sigset));
 }
 
+/* The program's own children, when it is killed, must not come to the host. */
+static void adopt(void)
+{
+	(void)sys_call2(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+}
+
 static void await_children(void)
 {
 	long got;
@@ -153,6 +159,7 @@ static void intermediate(void *arg)
 	if (s->kept) {
 		(void)leave_host();
 		ignore_children();
+		adopt();
 	}
 	pid = arch_clone_thread(SHARING | CLONE_VFORK, s->inner_top, NULL, NULL,
 		NULL, become, s);
