@@ -105,14 +105,19 @@ static void by__longjmp(void)
 	after_jumps();
 }
 
+/* One alarm after the other, each once the one before has jumped: libc restores
+ * the mask before it leaves the stack, and three handlers do not fit there. */
 static void from_alternate_stack(void)
 {
 	static char room[8192];
+	const struct itimerval once = { .it_value = { 0, 1000 } };
 	stack_t stack = { .ss_sp = room, .ss_size = sizeof(room) }, now;
 
 	MUST(sigaltstack(&stack, NULL) == 0);
-	alarms(1000, jump_with_mask, SA_ONSTACK);
+	alarms(0, jump_with_mask, SA_ONSTACK);
+	may_jump = 1;
 	sigsetjmp(with_mask, 1);
+	MUST(setitimer(ITIMER_REAL, &once, NULL) == 0);
 	compute_until_all_jumped();
 	MUST(sigaltstack(NULL, &now) == 0);
 	MUST(now.ss_sp == room && now.ss_flags == 0);

@@ -242,6 +242,7 @@ static void first_in_handler(void)
 	MUST(sigaltstack(&alt, NULL) == 0);
 	MUST(sigaction(SIGUSR1, &act, NULL) == 0);
 	MUST(raise(SIGUSR1) == 0);
+	hold();
 	burn(30);
 }
 
