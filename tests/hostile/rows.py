@@ -206,14 +206,18 @@ CONFINED = [
     *ways("confined", "other_user", root=True, profile=NOTHING),
     *ways("confined", "confined_root", root=True, profile=NOTHING),
     # They look for themselves at what is where they have mounted something.
-    *ways("disks", "full_disk no_inodes full_for_a_while full_everywhere "
+    *ways("disks", "full_disk no_inodes full_for_a_while "
           "read_only_file_system", profile=NOTHING, root=True),
-    *ways("disks", "full_shared_memory locked_memory", root=True),
+    # A session from before the mount can no longer be reached.
+    *ways("disks", "full_everywhere read_only_everything", profile=NOTHING,
+          root=True, leaves=True),
+    *ways("disks", "full_shared_memory", root=True, leaves=True),
+    *ways("disks", "locked_memory", root=True),
     *ways("disks", "quota", profile=NOTHING, root=True, needs="mkfs.btrfs"),
     *ways("disks", "quota_of_sessions quota_reached_later", root=True,
           needs="mkfs.btrfs", env={"PPROFC_SESSION": "/var/tmp"}),
-    *ways("disks", "read_only_everything read_only_directory "
-          "forbidden_directory", profile=NOTHING, root=True),
+    *ways("disks", "read_only_directory forbidden_directory", profile=NOTHING,
+          root=True),
     *ways("disks", "removed_output", root=True),
     *ways("disks", "little_locked_memory", profile=NOTHING, root=True),
     *ways("disks", "no_directory", profile=VALID, root=True),
