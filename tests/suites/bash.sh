@@ -79,7 +79,7 @@ echo "== limits and time"
 (ulimit -u 10000; echo many | cat)
 timeout 0.1 sleep 10; say timeout
 timeout -s USR1 0.1 bash -c 'while :; do :; done'; say "timeout USR1"
-timeout -k 0.1 0.1 bash -c 'trap "" TERM; while :; do :; done'; say "and KILL"
+timeout -k 0.1 1 bash -c 'trap "" TERM; while :; do :; done'; say "and KILL"
 read -r -t 0.05 nothing < <(sleep 1); say "read in time"
 TIMEFORMAT=; { time spin; } 2>&1; say time
 nohup bash -c 'kill -HUP $$; echo after HUP' 2>/dev/null
