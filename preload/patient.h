@@ -19,6 +19,7 @@
 #include "pp.h"
 
 #include "interruptions.h"
+#include "process.h"
 #include "real.h"
 
 #define PATIENT_DECLARE(result, name, params, args) \
@@ -48,7 +49,9 @@ static inline __attribute__((always_inline)) bool patient_again(
 	return true;
 }
 
-/* The same with one: from patience_begin(), `limited` if there is one. */
+/* The same with one: from patience_begin(), `limited` if there is one. Where no
+ * signal of ours can come the clock is not read: that may be a system call, of
+ * which the program may have given up the right. */
 struct patience {
 	struct interrupted since;
 	int64_t began; /* 0: no limit */
@@ -63,7 +66,8 @@ static inline __attribute__((always_inline)) void patience_begin(
 
 	p->since = interruptions_here();
 	p->began = p->limit = 0;
-	if (limited && clock_gettime(CLOCK_MONOTONIC, &now) == 0)
+	if (limited && process_generation() != 0 &&
+		clock_gettime(CLOCK_MONOTONIC, &now) == 0)
 		p->began = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 

@@ -103,6 +103,7 @@ const struct sandbox_call sandbox_orphan_calls[] = {
 	CALL(wait4),
 	CALL(kill),
 	/* The rest in a process of its own, which is then gone. */
+	CALL_WITH(prctl, 0, PR_SET_CHILD_SUBREAPER),
 	CALL(setsid),
 	CALL(chdir),
 	CALL(sched_getscheduler),
