@@ -140,24 +140,27 @@ WAITS_SEM_UNTIL(SEM)
 /* --- sleeps --------------------------------------------------------------- */
 
 /* What is left after an interruption the kernel knows exactly. */
-int patient_nanosleep(const struct timespec *time, struct timespec *left)
-{
-	struct interrupted since = interruptions_here();
-	struct timespec rest;
-	int result;
-
-	for (;;) {
-		result = real.nanosleep(time, &rest);
-		if (result != -1 || errno != EINTR)
-			return result;
-		if (!patient_again(&since))
-			break;
-		time = &rest;
+#define SLEEP(name, ended_early)                                               \
+	int patient_##name(const struct timespec *time, struct timespec *left) \
+	{                                                                      \
+		struct interrupted since = interruptions_here();               \
+		struct timespec rest;                                          \
+		int result;                                                    \
+                                                                               \
+		for (;;) {                                                     \
+			result = real.name(time, &rest);                       \
+			if (!(ended_early))                                    \
+				return result;                                 \
+			if (!patient_again(&since))                            \
+				break;                                         \
+			time = &rest;                                          \
+		}                                                              \
+		if (left)                                                      \
+			*left = rest;                                          \
+		return result;                                                 \
 	}
-	if (left)
-		*left = rest;
-	return result;
-}
+SLEEP(nanosleep, result == -1 && errno == EINTR)
+SLEEP(thrd_sleep, result == -1) /* errno does not tell */
 
 int patient_clock_nanosleep(clockid_t clock, int flags,
 	const struct timespec *time, struct timespec *left)
@@ -177,26 +180,6 @@ int patient_clock_nanosleep(clockid_t clock, int flags,
 			time = &rest;
 	}
 	if (left && !absolute)
-		*left = rest;
-	return result;
-}
-
-/* -1: interrupted; errno does not tell. */
-int patient_thrd_sleep(const struct timespec *time, struct timespec *left)
-{
-	struct interrupted since = interruptions_here();
-	struct timespec rest;
-	int result;
-
-	for (;;) {
-		result = real.thrd_sleep(time, &rest);
-		if (result != -1)
-			return result;
-		if (!patient_again(&since))
-			break;
-		time = &rest;
-	}
-	if (left)
 		*left = rest;
 	return result;
 }

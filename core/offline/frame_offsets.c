@@ -37,20 +37,9 @@ static bool collect(struct addresses *a, const Pprof__Profile *p)
 	return true;
 }
 
-/* The first that is not below. */
 static uint32_t first_from(const struct addresses *a, uint64_t address)
 {
-	uint32_t lo = 0, hi = a->count;
-
-	while (lo < hi) {
-		uint32_t middle = lo + (hi - lo) / 2;
-
-		if (a->list[middle].key < address)
-			lo = middle + 1;
-		else
-			hi = middle;
-	}
-	return lo;
+	return symbols_first_from(a->list, a->count, address);
 }
 
 static int digit(char c)

@@ -105,17 +105,9 @@ int places_init(struct places *p, const struct snapshot *snap,
 
 static uint32_t place_string(const struct places *p, uint64_t key)
 {
-	uint32_t lo = 0, hi = p->count;
+	uint32_t i = symbols_first_from(p->list, p->count, key);
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (p->list[mid].key < key)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < p->count && p->list[lo].key == key ? p->list[lo].user : 0;
+	return i < p->count && p->list[i].key == key ? p->list[i].user : 0;
 }
 
 static uint32_t text(const struct places *p, uint32_t id)

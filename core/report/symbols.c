@@ -55,6 +55,21 @@ void symbols_sort(struct symbol *a, uint32_t n)
 	}
 }
 
+uint32_t symbols_first_from(const struct symbol *list, uint32_t n, uint64_t key)
+{
+	uint32_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (list[mid].key < key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 size_t symbols_path_length(const char *path)
 {
 	size_t len = str_len(path), tail = sizeof(DELETED) - 1;

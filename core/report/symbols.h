@@ -54,6 +54,10 @@ int symbols_init(struct symbols *y, const struct session *s,
 /* Into the order symbols_find() wants. */
 void symbols_sort(struct symbol *list, uint32_t n) PP_ANY;
 
+/* In that order, the first whose key is not below; n = there is none. */
+uint32_t symbols_first_from(
+	const struct symbol *list, uint32_t n, uint64_t key) PP_ANY;
+
 /* Name n addresses of one module, sorted by address and each only once. */
 enum symbols_result symbols_find(struct symbols *y, const struct module *m,
 	struct symbol *wanted, uint32_t n) PP_ANY;
