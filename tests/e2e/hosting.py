@@ -1,6 +1,7 @@
 """hosting.py - session_host.c, whose session somebody else reads: it stays
 while it waits for the end of its input, and after it was killed."""
 
+import contextlib
 import signal
 import subprocess
 
@@ -32,3 +33,13 @@ def finish(process):
 def kill(process, sig=signal.SIGKILL):
     process.send_signal(sig)
     process.wait(20)
+
+
+@contextlib.contextmanager
+def hosted(place, *work, **how):
+    """host(), which is ended at the end."""
+    process = host(place, *work, **how)
+    try:
+        yield process
+    finally:
+        finish(process)

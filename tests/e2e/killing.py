@@ -124,6 +124,12 @@ class Killed:
         """It and its children."""
         lib.end(self.process)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
 
 def in_profile(profile, threads):
     """For each thread {column: sum} of what make_object made."""

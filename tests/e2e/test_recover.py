@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import lib
-from hosting import finish, host, kill
+from hosting import finish, hosted, kill
 from killing import Place, recover
 from lib import case, expect, expect_equal
 
@@ -16,8 +16,7 @@ from lib import case, expect, expect_equal
 @case
 def killed_process_has_its_profiles():
     with Place() as place:
-        process = host(place)
-        try:
+        with hosted(place) as process:
             kill(process)
             _, err = recover(place.sessions)
             heap = place.profile("heap", process.pid)
@@ -36,15 +35,12 @@ def killed_process_has_its_profiles():
             expect_equal(place.session_files(), [], "sessions")
             recover(place.sessions)
             expect_equal(len(lib.profiles(place.path)), 2, "profiles")
-        finally:
-            finish(process)
 
 
 @case
 def living_process_is_left_alone():
     with Place() as place:
-        process = host(place)
-        try:
+        with hosted(place) as process:
             _, err = recover(place.sessions)
             expect("left alone" in err, err)
             expect_equal(lib.profiles(place.path), [], "profiles")
@@ -61,16 +57,13 @@ def living_process_is_left_alone():
             process.stdin.close()
             expect_equal(process.wait(20), 0, "status")
             place.profile("heap", process.pid)
-        finally:
-            finish(process)
 
 
 @case
 def one_at_a_time_reads_a_session():
     """Two would write its profiles twice."""
     with Place() as place:
-        process = host(place)
-        try:
+        with hosted(place) as process:
             kill(process)
             (session,) = place.session_files()
             with open(place.sessions / session, "rb") as other:
@@ -81,15 +74,12 @@ def one_at_a_time_reads_a_session():
             recover(place.sessions)
             expect_equal(len(lib.profiles(place.path)), 2, "profiles")
             expect_equal(place.session_files(), [], "sessions")
-        finally:
-            finish(process)
 
 
 @case
 def what_is_no_session_is_named():
     with Place() as place:
-        process = host(place)
-        try:
+        with hosted(place) as process:
             kill(process)
             path = place.session_files()[0]
             data = path.read_bytes()
@@ -107,15 +97,12 @@ def what_is_no_session_is_named():
             recover(place.path / "none", status=1)
             expect_equal(lib.profiles(place.path), [], "profiles")
             recover("--no-such-option", status=125)
-        finally:
-            finish(process)
 
 
 @case
 def session_stays_until_its_profiles_are_written():
     with Place() as place:
-        process = host(place)
-        try:
+        with hosted(place) as process:
             kill(process)
             (session,) = place.session_files()
             before = session.read_bytes()
@@ -137,8 +124,6 @@ def session_stays_until_its_profiles_are_written():
             expect_equal(lib.Profile(heap).cum("inuse_objects")["make_object"],
                          700, "objects in use")
             expect_equal(place.session_files(), [], "sessions")
-        finally:
-            finish(process)
 
 
 @case
@@ -211,14 +196,11 @@ def session_that_was_never_finished_goes():
 @case
 def anonymous_session_leaves_nothing_to_recover():
     with Place() as place:
-        process = host(place, env={"PPROFC_SESSION": "anonymous"})
-        try:
+        with hosted(place, env={"PPROFC_SESSION": "anonymous"}) as process:
             kill(process)
             _, err = recover(place.sessions)
             expect("no session found" in err, err)
             expect_equal(lib.profiles(place.path), [], "profiles")
-        finally:
-            finish(process)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 """Processes that have become something else before they are killed, and what
 `pprofc recover` then finds: those of tests/targets/changes.c."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -21,8 +22,9 @@ def is_root(test):
     return os.geteuid() == 0
 
 
-def start(place, *arguments, target=None, env=None, **popen):
-    """changes.c when it is ready: (process, child)."""
+@contextlib.contextmanager
+def started(place, *arguments, target=None, env=None, **popen):
+    """changes.c when it is ready: (process, child). It is ended at the end."""
     process = place.start(
         [target or lib.target("changes"), *arguments], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, env={"PPROFC_HEAP_RATE": 1, **(env or {})},
@@ -30,10 +32,9 @@ def start(place, *arguments, target=None, env=None, **popen):
     try:
         word, child = process.stdout.readline().split()
         expect_equal(word, b"ready", "first line")
-    except BaseException:
-        lib.end(process)
-        raise
-    return process, int(child)
+        yield process, int(child)
+    finally:
+        finish(process)
 
 
 def no_program(place):
@@ -51,15 +52,12 @@ def expect_all(heap):
 
 def expect_only_in_a_core(place, *arguments):
     """What the manual says of a session that has lost its name."""
-    process, _ = start(place, *arguments)
-    try:
+    with started(place, *arguments) as (process, _):
         expect_equal(place.session_files(), [], "files while it lives")
         kill(process)
         _, err = recover(place.sessions)
         expect("no session found" in err, err)
         expect_equal(lib.profiles(place.path), [], "profiles")
-    finally:
-        finish(process)
     (place.path / "work").chmod(0o777)
     pid, core = dump_core(
         place, [lib.target("changes"), *arguments, "abort"], "0x33")
@@ -86,13 +84,10 @@ def failed_exec_and_what_follows_are_in_a_core_only():
 @case
 def root_that_stays_root_keeps_its_session():
     with Place() as place:
-        process, _ = start(place, "user", os.geteuid())
-        try:
+        with started(place, "user", os.geteuid()) as (process, _):
             kill(process)
             recover(place.sessions)
             expect_all(place.profile("heap", process.pid))
-        finally:
-            finish(process)
 
 
 @case
@@ -104,10 +99,9 @@ def session_of_another_user_goes_where_root_says():
             os.chown(path, NOBODY, NOBODY)
         library, target = (shutil.copy(f, place.path) for f in (
             lib.LIBRARY, lib.target("changes")))
-        process, _ = start(place, "user", NOBODY, target=target,
-                           env={"LD_PRELOAD": library}, user=NOBODY,
-                           group=NOBODY, extra_groups=[])
-        try:
+        with started(place, "user", NOBODY, target=target,
+                     env={"LD_PRELOAD": library}, user=NOBODY,
+                     group=NOBODY, extra_groups=[]) as (process, _):
             kill(process)
             (session,) = place.session_files()
             _, err = recover(place.sessions)
@@ -118,15 +112,12 @@ def session_of_another_user_goes_where_root_says():
             recover("-o", f"{place.path}/profiles/", session)
             expect_all(place.profile("heap", process.pid))
             expect_equal(place.session_files(), [], "sessions")
-        finally:
-            finish(process)
 
 
 @case
 def killed_child_that_recorded_nothing_leaves_nothing():
     with Place() as place:
-        process, child = start(place, "fork", "-")
-        try:
+        with started(place, "fork", "-") as (process, child):
             os.kill(child, 9)
             lib.wait_for(lambda: pathlib.Path(
                 f"/proc/{child}/stat").read_text().split()[2] == "Z", "end")
@@ -138,16 +129,13 @@ def killed_child_that_recorded_nothing_leaves_nothing():
             process.stdin.close()
             expect_equal(process.wait(20), 0, "status")
             expect_all(place.profile("heap", process.pid))
-        finally:
-            finish(process)
 
 
 @case
 def parent_of_a_child_that_recorded_nothing_is_recovered():
     """The child still has the session of its parent in its memory."""
     with Place() as place:
-        process, child = start(place, "fork", "-")
-        try:
+        with started(place, "fork", "-") as (process, child):
             process.kill()
             process.wait(20)
             recover(place.sessions)
@@ -159,8 +147,6 @@ def parent_of_a_child_that_recorded_nothing_is_recovered():
             expect_equal(place.session_files(), [], "sessions")
             expect_equal({f.name.split(".")[1] for f in lib.profiles(
                 place.path)}, {str(process.pid)}, "processes with profiles")
-        finally:
-            finish(process)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 import lib
-from hosting import finish, host, kill
+from hosting import hosted, kill
 from killing import Killed, Place, check, in_profile, left, recover
 from lib import case, expect, expect_equal
 
@@ -23,8 +23,7 @@ def killed_at_any_instant():
     checked = 0
     for number in range(ROUNDS):
         with Place() as place:
-            killed = Killed(place, forks=rng.choice([0, 0, 3]))
-            try:
+            with Killed(place, forks=rng.choice([0, 0, 3])) as killed:
                 if number % 4:
                     killed.wait_for_work(1)
                 try:
@@ -34,8 +33,6 @@ def killed_at_any_instant():
                 killed.kill()
                 _, err = recover(place.sessions)
                 checked += check(killed, err)
-            finally:
-                killed.kill()
     lib.note(f"{checked} of {ROUNDS} killed after their first object")
     expect(checked > ROUNDS / 2, f"only {checked} had begun")
 
@@ -46,8 +43,7 @@ def killed_while_its_profiles_are_written():
     recovered = 0
     for _ in range(100 if lib.LONG else 8):
         with Place() as place:
-            killed = Killed(place)
-            try:
+            with Killed(place) as killed:
                 killed.wait_for_work(2000)
                 killed.process.send_signal(signal.SIGTERM)
                 try:
@@ -70,8 +66,6 @@ def killed_while_its_profiles_are_written():
                     expect(2000 <= seen["alloc_objects"] <= b.make_begun,
                            f"{seen}, books {b}")
                 expect_equal(place.session_files(), [], "sessions")
-            finally:
-                killed.kill()
     expect(recovered, "no one was killed early enough")
 
 
@@ -87,14 +81,11 @@ def killed_under_pressure():
     for limit in (little_memory, little_files):
         for _ in range(20 if lib.LONG else 2):
             with Place() as place:
-                killed = Killed(place, preexec_fn=limit)
-                try:
+                with Killed(place, preexec_fn=limit) as killed:
                     killed.wait_for_work(500)
                     killed.kill()
                     _, err = recover(place.sessions)
                     expect(check(killed, err), "not begun")
-                finally:
-                    killed.kill()
 
 
 @case
@@ -108,8 +99,7 @@ def killed_with_a_full_disk():
         try:
             for _ in range(20 if lib.LONG else 2):
                 with Place(disk) as place:
-                    process = host(place, made=30000, freed=10000)
-                    try:
+                    with hosted(place, made=30000, freed=10000) as process:
                         kill(process)
                         recover(place.sessions)
                         heap = place.profile("heap", process.pid)
@@ -123,8 +113,6 @@ def killed_with_a_full_disk():
                         expect(any(c.startswith("INCOMPLETE")
                                    for c in heap.comments), heap.comments)
                         expect_equal(place.session_files(), [], "sessions")
-                    finally:
-                        finish(process)
         finally:
             subprocess.run(["umount", disk], check=True)
 

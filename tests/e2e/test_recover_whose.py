@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 import lib
-from hosting import finish, host
+from hosting import finish, host, hosted
 from killing import Place, dump_core, recover
 from lib import case, expect, expect_equal
 
@@ -55,8 +55,7 @@ def changed(path, offset, layout, value):
 @case
 def identity_decides_who_is_meant():
     with Place() as place:
-        process = host(place)
-        try:
+        with hosted(place) as process:
             path = place.session_files()[0]
             out, _ = recover("--list", place.sessions)
             fields = out.rstrip("\n").split("\t")
@@ -86,8 +85,6 @@ def identity_decides_who_is_meant():
             expect(not copy.exists(), "the session is there still")
             expect_equal(len(lib.profiles(place.path)), 2, "profiles")
             expect(process.poll() is None, "it has ended")
-        finally:
-            finish(process)
 
 
 @case

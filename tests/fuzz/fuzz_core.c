@@ -7,33 +7,20 @@
  */
 #include "pp.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "recover_core.h"
 #include "recover_write.h"
-#include "say.h"
 #include "session.h"
 
 #include "fuzz.h"
 #include "good_session.h"
+#include "said.h"
 
 #define SESSION_AT (32u << 10)
 
-static unsigned said, recovered;
-
-/* In place of core/offline/say.c: what would be said is looked at. */
-void say(const char *format, ...)
-{
-	char line[16384];
-	va_list ap;
-
-	va_start(ap, format);
-	MUST(vsnprintf(line, sizeof(line), format, ap) > 0);
-	va_end(ap);
-	said++;
-}
+static unsigned recovered;
 
 /* In place of core/offline/recover_write.c, which would write files. */
 struct recovered recover_write(
