@@ -173,9 +173,11 @@ ORPHANS = [
           processes={"orphans"}),
     *ways("orphans", "first_process", env=LINES, root=True, profile=VALID,
           out=b"fine\nfine\n", processes={"orphans": 2}),
-    # The directory of the profiles is not there, or root's.
-    *ways("orphans", "other_root no_room", env=LINES, root=True,
-          profile=NOTHING),
+    # The directory of the profiles is not there, or root's. A session from
+    # before can no longer be reached in another root.
+    *ways("orphans", "other_root", env=LINES, root=True, profile=NOTHING,
+          leaves=True),
+    *ways("orphans", "no_room", env=LINES, root=True, profile=NOTHING),
 ]
 
 # --- descriptors and confinement ----------------------------------------------
@@ -198,13 +200,15 @@ CONFINED = [
           "removed_directory"),
     *ways("confined", "no_address_space", profile=NOTHING),
     *ways("confined", "file_size", profile=NOTHING),
-    *ways("confined", "no_permissions empty_dev user_namespace "
-          "other_namespaces", root=True),
+    *ways("confined", "no_permissions user_namespace other_namespaces",
+          root=True),
+    *ways("confined", "empty_dev", root=True, leaves=True),
     *ways("confined", "without_proc", root=True, profile=VALID),
     # The directory of the profiles is root's.
     *ways("confined", "no_new_process", root=True, profile=NOTHING),
     *ways("confined", "other_user", root=True, profile=NOTHING),
-    *ways("confined", "confined_root", root=True, profile=NOTHING),
+    *ways("confined", "confined_root", root=True, profile=NOTHING,
+          leaves=True),
     # They look for themselves at what is where they have mounted something.
     *ways("disks", "full_disk no_inodes full_for_a_while "
           "read_only_file_system", profile=NOTHING, root=True),
