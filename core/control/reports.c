@@ -7,6 +7,7 @@
 #include "created.h"
 #include "fmt.h"
 #include "helper.h"
+#include "known_names.h"
 #include "lock.h"
 #include "log.h"
 #include "output.h"
@@ -41,13 +42,14 @@ static void tell(struct session *s, enum profile_kind kind, const char *path)
 	atomic_fetch_add(&s->asking.written[kind], 1);
 }
 
-static void write_kind(
-	struct session *s, const struct set *set, enum profile_kind kind)
+static void write_kind(struct session *s, const struct set *set,
+	struct known_names *names, enum profile_kind kind)
 {
 	struct report_request request = {
 		.kind = kind,
 		.occasion = set->occasion,
 		.live = set->live,
+		.names = names,
 		.own_process = true,
 	};
 	char *path = set->occasion == REPORT_EXIT ? exit_paths[kind]
@@ -87,17 +89,27 @@ static enum symbolizer_occasion what_follows(const struct set *set)
 	return atomic_load(&process_goes_on) ? SYMBOLIZER_EXEC : SYMBOLIZER_END;
 }
 
+static void write_kinds(struct session *s, const struct set *set)
+{
+	struct known_names names;
+
+	known_names_init(&names, s, true);
+	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++) {
+		if (set->occasion == REPORT_EXIT)
+			exit_paths[kind][0] = '\0';
+		if (set->kinds & PROFILE_BIT(kind))
+			write_kind(s, set, &names, (enum profile_kind)kind);
+	}
+	known_names_free(&names);
+}
+
 static void write_set(void *arg)
 {
 	const struct set *set = arg;
 	struct session *s = process_session_peek();
 
-	for (unsigned kind = 0; s && kind < PROFILE_KINDS; kind++) {
-		if (set->occasion == REPORT_EXIT)
-			exit_paths[kind][0] = '\0';
-		if (set->kinds & PROFILE_BIT(kind))
-			write_kind(s, set, (enum profile_kind)kind);
-	}
+	if (s)
+		write_kinds(s, set);
 	symbolizer_start(what_follows(set));
 	if (s && set->occasion == REPORT_EXIT)
 		say_losses(s);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "fmt.h"
+#include "known_names.h"
 #include "recover_write.h"
 #include "report.h"
 
@@ -75,7 +76,8 @@ static bool is_missing(const struct session *s, const struct recovery *how,
 }
 
 static void write_kind(struct session *s, enum profile_kind kind,
-	const char *const *notes, FILE *log, struct recovered *ret)
+	const char *const *notes, struct known_names *names, FILE *log,
+	struct recovered *ret)
 {
 	char path[SETTINGS_PATH_MAX + 64];
 	uint64_t samples = 0;
@@ -83,6 +85,7 @@ static void write_kind(struct session *s, enum profile_kind kind,
 		.kind = kind,
 		.occasion = occasion_of(s, kind),
 		.notes = notes,
+		.names = names,
 		.ret_samples = &samples,
 	};
 	int err = report_write(s, &request, path, sizeof(path));
@@ -107,6 +110,7 @@ struct recovered recover_write(
 	struct recovered ret = { 0, 0 };
 	char time[RECOVER_TIME_MAX], ended[256], reach[64];
 	const char *const notes[] = { ended, reach, NULL };
+	struct known_names names;
 
 	recover_time(recover_reach_ns(copy), time);
 	(void)snprintf(ended, sizeof(ended), "recovered: process %u %s",
@@ -115,11 +119,13 @@ struct recovered recover_write(
 	if (how->output)
 		(void)str_copy(copy->settings.output,
 			sizeof(copy->settings.output), how->output);
+	known_names_init(&names, copy, false);
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++) {
 		if (is_missing(copy, how, (enum profile_kind)kind))
-			write_kind(copy, (enum profile_kind)kind, notes, log,
-				&ret);
+			write_kind(copy, (enum profile_kind)kind, notes, &names,
+				log, &ret);
 	}
+	known_names_free(&names);
 	if (ret.written) {
 		log_for(copy, log, "%s; recovered, with data until %s",
 			how->ended, time);

@@ -157,21 +157,49 @@ int elf_segment(const struct elf *e, uint32_t i, Elf64_Phdr *ret)
 		e, e->phoff + (uint64_t)i * sizeof(*ret), ret, sizeof(*ret));
 }
 
-int elf_find_section(const struct elf *e, uint32_t type, Elf64_Shdr *ret)
-{
-	Elf64_Shdr h;
+/* The sections in their order, read a few at a time. */
+struct section_walk {
+	const struct elf *e;
+	uint32_t next;
+	Elf64_Shdr some[16];
+};
 
-	for (uint32_t i = 0; i < e->shnum; i++) {
-		int err = elf_section(e, i, &h);
+/* 0; -ENOENT after the last; or -errno. */
+static int next_section(struct section_walk *w, const Elf64_Shdr **ret)
+{
+	const struct elf *e = w->e;
+	uint32_t at = w->next % PP_ARRAY_LEN(w->some);
+
+	if (w->next >= e->shnum)
+		return -ENOENT;
+	if (at == 0) {
+		uint32_t n = PP_MIN(
+			e->shnum - w->next, (uint32_t)PP_ARRAY_LEN(w->some));
+		int err = elf_read(e,
+			e->shoff + (uint64_t)w->next * sizeof(**ret), w->some,
+			n * sizeof(**ret));
 
 		if (err)
 			return err;
-		if (h.sh_type == type) {
-			*ret = h;
+	}
+	w->next++;
+	*ret = &w->some[at];
+	return 0;
+}
+
+int elf_find_section(const struct elf *e, uint32_t type, Elf64_Shdr *ret)
+{
+	struct section_walk w = { .e = e };
+	const Elf64_Shdr *s;
+	int err;
+
+	while ((err = next_section(&w, &s)) == 0) {
+		if (s->sh_type == type) {
+			*ret = *s;
 			return 0;
 		}
 	}
-	return -ENOENT;
+	return err;
 }
 
 /* Look for the build id among the notes in [off, off + size). */
@@ -205,14 +233,15 @@ static unsigned find_note(const struct elf *e, uint64_t off, uint64_t size,
  * say where the notes were in the original. */
 unsigned elf_build_id(const struct elf *e, uint8_t id[ELF_BUILD_ID_MAX])
 {
-	Elf64_Shdr s;
+	struct section_walk w = { .e = e };
+	const Elf64_Shdr *s;
 	Elf64_Phdr p;
 	unsigned n = 0, notes = 0;
 
-	for (uint32_t i = 0; i < e->shnum && !n && notes < NOTES_MAX; i++) {
-		if (elf_section(e, i, &s) != 0 || s.sh_type != SHT_NOTE)
+	while (!n && notes < NOTES_MAX && next_section(&w, &s) == 0) {
+		if (s->sh_type != SHT_NOTE)
 			continue;
-		n = find_note(e, s.sh_offset, s.sh_size, id);
+		n = find_note(e, s->sh_offset, s->sh_size, id);
 		notes++;
 	}
 	for (uint32_t i = 0; i < e->phnum && !n && notes < NOTES_MAX; i++) {

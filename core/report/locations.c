@@ -8,6 +8,7 @@
 
 #include "encode.h"
 #include "fmt.h"
+#include "known_names.h"
 #include "locations.h"
 #include "mappings.h"
 #include "modules.h"
@@ -213,7 +214,7 @@ static uint32_t list_wanted(const struct locations *l, struct symbol *to)
 }
 
 /* Look up group after group. */
-static void find_names(struct locations *l, struct symbols *y,
+static void find_names(struct locations *l, struct known_names *names,
 	struct symbol *wanted, uint32_t n)
 {
 	uint32_t from = 0, to;
@@ -225,13 +226,8 @@ static void find_names(struct locations *l, struct symbols *y,
 			if (frame_module(wanted[to].key) != group)
 				break;
 		}
-		if (group == 0)
-			(void)symbols_find_jit(y, wanted, to);
-		else
-			l->mappings[group].changed =
-				symbols_find(y, modules_get(l->session, group),
-					wanted + from,
-					to - from) == SYMBOLS_CHANGED;
+		l->mappings[group].changed = !known_names_find(
+			names, group, wanted + from, to - from);
 	}
 }
 
@@ -279,18 +275,16 @@ static void flag_ours(struct locations *l)
 	}
 }
 
-int locations_name(struct locations *l)
+int locations_name(struct locations *l, struct known_names *names)
 {
-	struct symbol *wanted;
-	struct symbols y;
+	struct symbol *wanted = arena_alloc(
+		l->arena, l->count * sizeof(*wanted));
 	uint32_t n;
-	int err = symbols_init(&y, l->session, l->arena, l->own_process);
 
-	wanted = arena_alloc(l->arena, l->count * sizeof(*wanted));
-	if (err || !wanted)
+	if (!wanted)
 		return -ENOMEM;
 	n = list_wanted(l, wanted);
-	find_names(l, &y, wanted, n);
+	find_names(l, names, wanted, n);
 	for (uint32_t i = 0; i < n; i++)
 		set_name(l, &wanted[i]);
 	flag_ours(l);

@@ -19,6 +19,7 @@
 #include "strings.h"
 
 struct encoder;
+struct known_names;
 
 enum location_flags {
 	LOCATION_WANTED = 1,	/* a name is to be looked for */
@@ -63,7 +64,7 @@ int locations_init(struct locations *l, const struct session *s,
 uint32_t locations_add(struct locations *l, frame_t frame, bool wanted) PP_ANY;
 
 /* Find the names of all wanted locations. 0 or -ENOMEM. */
-int locations_name(struct locations *l) PP_ANY;
+int locations_name(struct locations *l, struct known_names *names) PP_ANY;
 
 /* Of a location that a sample has. */
 void locations_mark(struct locations *l, uint32_t i) PP_ANY;

@@ -361,7 +361,7 @@ int profile_write(const struct snapshot *snap,
 	if (!err)
 		err = collect(p);
 	if (!err)
-		err = locations_name(&p->locations);
+		err = locations_name(&p->locations, p->request->names);
 	if (!err)
 		err = places_init(&p->places, snap, arena, &p->strings,
 			request->own_process);

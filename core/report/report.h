@@ -26,6 +26,7 @@ enum report_occasion {
 /* In-use values copied earlier (at our ELF destructor, before the host's
  * static objects are torn down); see report_copy_live(). */
 struct live_copy;
+struct known_names;
 struct thread_stacks; /* core/capture */
 
 struct report_request {
@@ -33,6 +34,7 @@ struct report_request {
 	enum report_occasion occasion;
 	const struct live_copy *live; /* NULL = take it from the live table */
 	const struct thread_stacks *threads; /* of the goroutine profile */
+	struct known_names *names; /* found for other profiles, too; NULL */
 	bool own_process; /* perf maps and /proc of this pid may be used */
 	const char *const *notes; /* more comments, NULL at the end; NULL */
 	uint64_t *ret_samples;	  /* how many the profile has; NULL */
