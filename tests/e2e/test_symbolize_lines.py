@@ -6,9 +6,13 @@ after symbolizing is compared with what other tools say of the same addresses,
 and with the comments in the source.
 """
 
+import pathlib
+import subprocess
+
 import chains
-from lib import Directory, Profile, case, expect, main, pprof
-from symbolizing import TARGETS, compare, compiled, with_lines
+from lib import (Directory, Profile, case, command, environment, expect, main,
+                 pprof)
+from symbolizing import PPROFC, TARGETS, compare, compiled, with_lines
 
 
 def marked(source, word):
@@ -96,6 +100,34 @@ def lines_of_fortran_have_the_names_of_the_source():
         expect(share > 0.4, f"HOT lines have {share:.2f} of the time")
         names = {f.name for l in profile.locations.values() for f in l.frames}
         expect("shapes::outer" in names, sorted(names))
+
+
+@case
+def lines_of_go_and_of_the_c_it_calls_are_in_one_profile():
+    source = "lines_cgo.go"
+    with Directory() as tmp:
+        program = pathlib.Path(tmp) / "program"
+        subprocess.run(
+            [command("go", "golang-go"), "build", "-o", program,
+             TARGETS / source], check=True, timeout=200,
+            env=environment(False, {"GOCACHE": f"{tmp}/cache",
+                                    "GO111MODULE": "off",
+                                    "CGO_ENABLED": "1"}))
+        # Go ends by the system call itself: run recovers the profile.
+        subprocess.run(
+            [PPROFC, "run", "--profiles=cpu", "--symbols=lines",
+             f"--output={tmp}/", program], check=True, timeout=100,
+            env=environment(False), stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        after, = pathlib.Path(tmp).glob("program.*.cpu.pb.gz")
+        profile = Profile(after)
+        share = hot_share(profile, source)
+        expect(share > 0.5, f"HOT lines have {share:.2f} of the time")
+        names = {f.name for l in profile.locations.values() for f in l.frames}
+        expect({"in_c", "main.inGo"} <= names, sorted(names)[:30])
+        # eu-addr2line takes every address for the C code's: only that has
+        # .debug_aranges.
+        compare(profile, program, chains.addr2line, chains.llvm)
 
 
 main()
