@@ -1,6 +1,7 @@
 #!/bin/sh
 # nginx.sh - a server with workers: requests, reload, new logs, a worker that
-# dies, upgrade of the running binary (USR2, WINCH, QUIT), the end.
+# dies, upgrade of the running binary (USR2, WINCH), back to the old one (HUP,
+# QUIT), once more and for good, the end.
 mkdir -p html logs
 seq 5000 >html/large
 echo hello >html/index.html
@@ -65,16 +66,30 @@ await 'a worker has died' gone; await 'two workers' two; get
 old=$(pgrep -P "$(cat pid)" | head -n 1); kill -KILL "$old"
 await 'a worker was killed' gone; await 'two workers' two; get
 
-first=$(cat pid)
-kill -USR2 "$first"
-await 'old binary steps back' test -e pid.oldbin
 other() { [ -s pid ] && [ "$(cat pid)" != "$first" ]; }
-await 'new binary runs' other
-await 'two workers' two
-kill -WINCH "$first"
-none() { [ "$(pgrep -P "$first" | grep -vcx "$(cat pid)")" = 0 ]; }
-await 'old workers have gone' none
-get
+of_first() { pgrep -P "$first" | grep -vcx "$(cat pid)"; }
+none() { [ "$(of_first)" = 0 ]; }
+upgrade() {
+	first=$(cat pid)
+	kill -USR2 "$first"
+	await 'old binary steps back' test -e pid.oldbin
+	await 'new binary runs' other
+	await 'two workers' two
+	kill -WINCH "$first"
+	await 'old workers have gone' none
+	get
+}
+upgrade
+kill -HUP "$first"
+again() { [ "$(of_first)" = 2 ]; }
+await 'old workers are back' again
+old=$(cat pid)
+kill -QUIT "$old"
+await 'new master has gone' gone
+back() { [ "$(cat pid)" = "$first" ]; }
+await 'old binary is back' back
+get large | md5sum
+upgrade
 kill -QUIT "$first"
 old=$first
 await 'old master has gone' gone

@@ -72,6 +72,7 @@ ROWS = [
     # Not test_socket, which hangs here without the library as well.
     python("python_waits", "test_select test_poll test_eintr test_selectors "
            "test_asyncore test_asynchat test_queue test_sched", long=True),
+    python("python_asyncio", "test_asyncio", long=True, kills=True),
     python("python_futures", "test_concurrent_futures", long=True,
            kills=True),
     python("python_pools_fork", "test_multiprocessing_fork "
