@@ -14,6 +14,7 @@
 #include "comments.h"
 #include "encode.h"
 #include "kinds.h"
+#include "known_names.h"
 #include "locations.h"
 #include "places.h"
 #include "profile.h"
@@ -344,6 +345,19 @@ static int prepare(struct profile *p)
 		p->request->own_process, s->settings.symbols != SYMBOLS_NONE);
 }
 
+static int find_names(struct profile *p)
+{
+	struct known_names own;
+	int err;
+
+	if (p->request->names)
+		return locations_name(&p->locations, p->request->names);
+	known_names_init(&own, p->snap->session, p->request->own_process);
+	err = locations_name(&p->locations, &own);
+	known_names_free(&own);
+	return err;
+}
+
 int profile_write(const struct snapshot *snap,
 	const struct report_request *request, struct arena *arena,
 	encode_sink_fn *sink, void *arg)
@@ -361,7 +375,7 @@ int profile_write(const struct snapshot *snap,
 	if (!err)
 		err = collect(p);
 	if (!err)
-		err = locations_name(&p->locations, p->request->names);
+		err = find_names(p);
 	if (!err)
 		err = places_init(&p->places, snap, arena, &p->strings,
 			request->own_process);

@@ -8,7 +8,6 @@
 #include "arena.h"
 #include "fmt.h"
 #include "gzip.h"
-#include "known_names.h"
 #include "log.h"
 #include "output.h"
 #include "profile.h"
@@ -96,23 +95,6 @@ static int report(struct session *s, const struct report_request *request,
 	return 0;
 }
 
-static int report_with_names(struct session *s,
-	const struct report_request *request, struct arena *arena,
-	char *ret_path, size_t path_size)
-{
-	struct report_request with_names = *request;
-	struct known_names names;
-	int err;
-
-	if (request->names)
-		return report(s, request, arena, ret_path, path_size);
-	known_names_init(&names, s, request->own_process);
-	with_names.names = &names;
-	err = report(s, &with_names, arena, ret_path, path_size);
-	known_names_free(&names);
-	return err;
-}
-
 int report_write(struct session *s, const struct report_request *request,
 	char *ret_path, size_t path_size)
 {
@@ -120,7 +102,7 @@ int report_write(struct session *s, const struct report_request *request,
 	int err;
 
 	arena_init(&arena);
-	err = report_with_names(s, request, &arena, ret_path, path_size);
+	err = report(s, request, &arena, ret_path, path_size);
 	arena_free(&arena);
 	/* Should the process be killed now, it is not written once more. */
 	if (request->occasion == REPORT_EXIT && (!err || err == -ENODATA))

@@ -264,7 +264,8 @@ def server(tmp, store):
         port = s.getsockname()[1]
     process = subprocess.Popen(
         ["debuginfod", "-F", "-p", str(port), "-d", str(tmp / "db"),
-         "-c", "1", str(store)], env=environment(False, {
+         # What it has scanned is counted once a second.
+         "-c", "1", "-g", "1", str(store)], env=environment(False, {
              "DEBUGINFOD_URLS": "", "HOME": str(tmp)}),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True)

@@ -14,6 +14,7 @@ static unsigned module;
 
 static void image_of_functions(void)
 {
+	const struct module *m;
 	char name[16];
 
 	new_image(SHT_SYMTAB);
@@ -22,7 +23,9 @@ static void image_of_functions(void)
 		function(name, TEXT + FUNCTION_BYTES * i, FUNCTION_BYTES - 1);
 	}
 	save(&image, sizeof(image));
-	for (module = 1; modules_get(session, module) != module_of_image();)
+	m = module_of_image();
+	module = 1;
+	while (module < MODULES_MAX && modules_get(session, module) != m)
 		module++;
 }
 
