@@ -219,7 +219,7 @@ def postgresql():
                  "waits for rows that another has changed")
     expect_share(total("secure_read"), sessions, 5, 80,
                  "waits for the next statement")
-    expect_share(total("ProcSleep", wait="poll"), total("ProcSleep"), 95, 100,
+    expect_share(total("ProcSleep", wait="poll"), total("ProcSleep"), 90, 100,
                  "of these, waits for the latch")
 
 
