@@ -3,10 +3,8 @@
  */
 #include "pp.h"
 
-#include <string.h>
-
-#include "modules.h"
 #include "known_names.h"
+#include "modules.h"
 
 #define FIRST_ROOM 1024u /* a power of two */
 
@@ -27,7 +25,7 @@ static bool begin(struct known_names *n)
 {
 	struct symbols *y = &n->symbols;
 
-	if (y->block)
+	if (y->steps)
 		return true;
 	n->changed = arena_alloc(&n->arena, MODULES_MAX / 8 + 1);
 	return n->changed &&

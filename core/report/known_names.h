@@ -20,8 +20,7 @@ struct known_names {
 	struct symbols symbols;
 	struct symbol *known; /* hash table by key; key 0 = free */
 	uint32_t count, room;
-	uint8_t *
-		changed; /* modules whose file is another one now, a bit each */
+	uint8_t *changed; /* a bit for each module: its file is another now */
 };
 
 /* Takes no memory yet. `own_process`: as in struct report_request. */

@@ -24,7 +24,6 @@
 #define BUDGET (16u * 1024 * 1024)
 #define COMPARE_COST 64u
 #define NAME_CHUNK 256u
-#define STEPS 1024u
 #define NAME_MAX_BYTES 32768u
 
 struct candidate {
@@ -49,7 +48,7 @@ struct scan {
 	struct symbol *wanted;
 	struct match *matches;
 	uint32_t n;
-	uint32_t *steps; /* the first address from each on, and n */
+	/* y->steps: the first address from each step on; the last is n */
 	uint64_t lowest, span;
 	unsigned shift; /* a step is 1 << shift wide */
 	uint32_t budget;
@@ -87,24 +86,20 @@ static uint8_t rank_of(const Elf64_Sym *sym, uint16_t machine, bool variables)
 
 /* Where the addresses lie, in steps of equal width: a table has a hundred times
  * as many symbols as there are addresses. */
-static int set_steps(struct scan *c)
+static void set_steps(struct scan *c)
 {
 	uint32_t i = 0;
 
 	c->lowest = file_address(c, 0);
 	c->span = file_address(c, c->n - 1) - c->lowest;
-	while (c->span >> c->shift >= STEPS)
+	while (c->span >> c->shift >= SYMBOLS_STEPS)
 		c->shift++;
-	c->steps = arena_alloc(c->y->arena, (STEPS + 1) * sizeof(*c->steps));
-	if (!c->steps)
-		return -ENOMEM;
-	for (uint32_t step = 0; step <= STEPS; step++) {
+	for (uint32_t step = 0; step <= SYMBOLS_STEPS; step++) {
 		while (i < c->n &&
 			(file_address(c, i) - c->lowest) >> c->shift < step)
 			i++;
-		c->steps[step] = i;
+		c->y->steps[step] = i;
 	}
-	return 0;
 }
 
 /* The first wanted address >= value; n = there is none. */
@@ -117,8 +112,8 @@ static uint32_t first_from(const struct scan *c, uint64_t value)
 		return 0;
 	if (distance > c->span)
 		return c->n;
-	lo = c->steps[step];
-	hi = c->steps[step + 1];
+	lo = c->y->steps[step];
+	hi = c->y->steps[step + 1];
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
@@ -339,9 +334,7 @@ int match_table(struct symbols *y, const struct elf *e, uint32_t type,
 	c.matches = arena_alloc(y->arena, n * sizeof(*c.matches));
 	if (!c.matches)
 		return -ENOMEM;
-	err = set_steps(&c);
-	if (err)
-		return err;
+	set_steps(&c);
 	err = scan_table(&c);
 	if (e->file.fd >= 0 && !own_fd_is_ours(&e->file))
 		return -EBADF; /* some of it was another file's */

@@ -24,7 +24,8 @@ int symbols_init(struct symbols *y, const struct session *s,
 		.session = s, .arena = arena, .own_process = own_process
 	};
 	y->block = arena_alloc(arena, SYMBOLS_BLOCK);
-	return y->block ? 0 : -ENOMEM;
+	y->steps = arena_alloc(arena, (SYMBOLS_STEPS + 1) * sizeof(*y->steps));
+	return y->block && y->steps ? 0 : -ENOMEM;
 }
 
 /* Heapsort: no recursion, no memory, no libc. */

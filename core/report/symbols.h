@@ -38,8 +38,10 @@ struct symbols {
 	bool own_process; /* this process made the session */
 	bool variables;	  /* these are wanted, not functions */
 	uint8_t *block;	  /* SYMBOLS_BLOCK bytes for reading */
+	uint32_t *steps;  /* SYMBOLS_STEPS + 1, for match.c */
 };
 #define SYMBOLS_BLOCK (64u * 1024)
+#define SYMBOLS_STEPS 1024u
 
 enum symbols_result {
 	SYMBOLS_READ,
