@@ -7,14 +7,18 @@
 #include "sys.h"
 
 #define FIRST 64u    /* up to here each is timed, */
-#define SECOND 1024u /* up to here one in OFTEN, from here one in SELDOM */
+#define SECOND 1024u /* up to here one in OFTEN, */
+#define THIRD 16384u /* up to here one in SELDOM, from here one in RARELY */
 #define OFTEN 16u
 #define SELDOM 1024u
+#define RARELY 8192u
 
 /* The length of the block that the n-th lies in. */
 static uint32_t block_of(uint32_t n)
 {
-	return n < SECOND ? OFTEN : SELDOM;
+	if (n < SECOND)
+		return OFTEN;
+	return n < THIRD ? SELDOM : RARELY;
 }
 
 static uint32_t middle(uint32_t n)

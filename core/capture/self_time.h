@@ -1,10 +1,10 @@
 /*
  * self_time.h - our own cost, on the thread's CPU clock. System calls around
  * each slow path would cost more than what they measure, so of a thread's first
- * 64 each is timed, then one in 16, then one in 1024, which counts as often:
- * from the middle of its block, so that a block's end may be missing; in turn
- * one with an odd and one with an even number (allocations and frees may
- * alternate).
+ * 64 each is timed, then one in 16, later one in 1024 and at last one in 8192,
+ * which counts as often: from the middle of its block, so that a block's end
+ * may be missing; in turn one with an odd and one with an even number
+ * (allocations and frees may alternate).
  *
  * What a reading of the clock takes is taken off. It is more than the path
  * itself, and the first reading takes longest: the shorter of one before and

@@ -40,19 +40,24 @@ TEST(weights_add_up_to_what_was_done)
 {
 	for (uint32_t n = 80; n <= 1024; n += 16)
 		CHECK_EQ(timed_of(n).weight, n);
-	for (uint32_t n = 2048; n <= 100 * 1024; n += 7 * 1024)
+	for (uint32_t n = 2048; n <= 16 * 1024; n += 7 * 1024)
+		CHECK_EQ(timed_of(n).weight, n);
+	for (uint32_t n = 16 * 1024; n <= 160 * 1024; n += 24 * 1024)
 		CHECK_EQ(timed_of(n).weight, n);
 	CHECK_EQ(timed_of(1024).times, 64 + 60);
-	CHECK_EQ(timed_of(101 * 1024).times, 64 + 60 + 100);
+	CHECK_EQ(timed_of(16 * 1024).times, 64 + 60 + 15);
+	CHECK_EQ(timed_of(176 * 1024).times, 64 + 60 + 15 + 20);
 }
 
 /* Allocations and frees may alternate: neither must be left out. */
 TEST(odd_and_even_numbers_take_turns)
 {
-	struct timed second = timed_of(1024), third = timed_of(101 * 1024);
+	struct timed second = timed_of(1024), third = timed_of(15 * 1024),
+		     fourth = timed_of(15 * 1024 + 161 * 1024);
 
 	CHECK_EQ(second.odd, 32 + 30);
-	CHECK_EQ(third.odd - second.odd, 50);
+	CHECK_EQ(third.odd - second.odd, 7);
+	CHECK_EQ(fourth.odd - third.odd, 11);
 }
 
 int main(void)
