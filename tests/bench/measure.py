@@ -2,9 +2,10 @@
 
 A variant is an environment: no library, ours, or a peer. All variants of a
 measurement run in turn, round after round, so that a change of the machine's
-mood meets all of them. Times of one operation are minima. Ratios are the
-median of the ratios of runs of the same round, with the interval that holds
-the true median 19 times out of 20; of whole programs see fast_ratio in run.py.
+mood meets all of them. Times of one operation are those of the fastest quarter
+of the runs (of_each in run.py), or minima. Ratios are the median of the ratios
+of runs of the same round, with the interval that holds the true median 19 times
+out of 20; of whole programs see fast_ratio in run.py.
 """
 
 import collections
@@ -126,27 +127,38 @@ class Runner:
             env["LD_PRELOAD"] = str(v.library)
         return env
 
-    def run(self, name, argv, stdin=b"", outside=False):
-        """(stdout, stderr, CPU seconds) of one run. With `outside` the
-        variables are words for spawn, not for the program itself."""
+    def run(self, name, argv, stdin=b""):
+        """(stdout, stderr, CPU seconds) of one run."""
         with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as d:
-            extra = self.variables(name, d)
-            if outside:
-                words = [f"{k}={v}" for k, v in extra.items()]
-                argv = [w for a in argv for w in
-                        (words if a == "VARIABLES" else [a])]
-                extra = {}
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(
                 [str(a) for a in argv], input=stdin, cwd=d, check=False,
-                env=lib.environment(False, extra), timeout=300,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                env=lib.environment(False, self.variables(name, d)),
+                timeout=300, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             await_helpers()
         return (done.stdout.decode(errors="replace"),
                 done.stderr.decode(errors="replace"),
                 after.ru_utime - before.ru_utime
                 + after.ru_stime - before.ru_stime)
+
+    def alternate(self, names, n, argv):
+        """{name: (least, median) of the microseconds of n runs from start to
+        end}, run by run in turn."""
+        names = self.have(names)
+        with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as d:
+            words = []
+            for name in names:
+                words += [","] if name != names[0] else []
+                words += [f"{k}={v}"
+                          for k, v in self.variables(name, d).items()]
+            done = subprocess.run(
+                [self.tools / "spawn", str(n), *words, "--", *argv], cwd=d,
+                env=lib.environment(False, {}), check=True, timeout=300,
+                stdout=subprocess.PIPE)
+        lines = done.stdout.decode().split("\n")
+        return {name: tuple(float(x) for x in line.split())
+                for name, line in zip(names, lines)}
 
     def interleave(self, names, rounds, once):
         """{name: [value of each round]} of once(name)."""

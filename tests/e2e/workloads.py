@@ -78,8 +78,21 @@ def perl(scale=1.0):
 
 
 def gxx(scale=1.0):
-    """cc1plus on standard headers, to assembly on stdout; one size only."""
-    del scale
-    source = lib.ROOT / "tests" / "targets" / "plugin_host.cc"
-    return [lib.command("g++", "g++"), "-O2", "-S", "-o", "-",
-            f"-ffile-prefix-map={lib.ROOT}=.", str(source)], b""
+    """cc1plus on standard headers and templates, to assembly on stdout."""
+    source = "#include <algorithm>\n#include <map>\n#include <vector>\n"
+    for i in range(int(3 * scale)):
+        source += textwrap.dedent(f"""
+            struct key{i} {{
+                int n;
+                bool operator<(const key{i} &o) const {{ return n < o.n; }}
+            }};
+            void sort_{i}(std::vector<key{i}> &all,
+                          std::map<key{i}, std::vector<key{i}>> &groups)
+            {{
+                std::sort(all.begin(), all.end());
+                for (const auto &k : all)
+                    groups[k].push_back(k);
+            }}
+        """)
+    return [lib.command("g++", "g++"), "-O2", "-S", "-o", "-", "-x", "c++",
+            "-"], source.encode()
