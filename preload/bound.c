@@ -29,7 +29,7 @@ static bool is_plt_entry(void *p)
 	void *symbol = NULL;
 	Dl_info info;
 
-	return dladdr1(p, &info, &symbol, RTLD_DL_SYMENT) && symbol &&
+	return real.dladdr1(p, &info, &symbol, RTLD_DL_SYMENT) && symbol &&
 	       ((const ElfW(Sym) *)symbol)->st_shndx == SHN_UNDEF;
 }
 
@@ -41,7 +41,8 @@ static bool defines(const struct link_map *object, const char *name)
 	Dl_info info;
 	bool found;
 
-	found = p && dladdr1(p, &info, &of, RTLD_DL_LINKMAP) && of == object;
+	found = p && real.dladdr1(p, &info, &of, RTLD_DL_LINKMAP) &&
+		of == object;
 	if (handle)
 		(void)real.dlclose(handle);
 	return found;

@@ -106,7 +106,7 @@ static PP_COLD void *look_up(enum cxx_name op, void *caller)
 	void *found = real_next(names[op]), *object;
 	Dl_info info;
 
-	if (found || !dladdr(caller, &info))
+	if (found || !real.dladdr(caller, &info))
 		return found;
 	object = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 	return object ? dlsym(object, names[op]) : NULL;
@@ -305,7 +305,7 @@ static void resolve(void)
 	for (unsigned i = 0; i < OPERATORS; i++) {
 		next[i] = real_next(names[i]);
 		if (!next[i])
-			(void)dlerror(); /* not the host's */
+			(void)real.dlerror(); /* not the host's */
 	}
 }
 

@@ -8,6 +8,7 @@
 
 #include "exec_env.h"
 #include "fmt.h"
+#include "real.h"
 
 static char our_name[256]; /* without directories; "" = follow */
 
@@ -27,7 +28,7 @@ void exec_env_start(void)
 {
 	Dl_info info;
 
-	if (dladdr(our_name, &info) == 0 || !info.dli_fname)
+	if (real.dladdr(our_name, &info) == 0 || !info.dli_fname)
 		return;
 	(void)str_copy(our_name, sizeof(our_name),
 		base_name(info.dli_fname, strlen(info.dli_fname)));

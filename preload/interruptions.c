@@ -21,7 +21,7 @@ _Static_assert(offsetof(ucontext_t, uc_mcontext.gregs[REG_RSP]) == 160 &&
 		       offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP]) == 168,
 	"the kernel's ucontext");
 
-uint64_t interruptions[1u << INTERRUPTIONS_BITS];
+PP_BIG uint64_t interruptions[1u << INTERRUPTIONS_BITS];
 
 extern const char counted_return[] __attribute__((visibility("hidden")));
 static _Atomic uint64_t libcs_return;

@@ -22,6 +22,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "real.h"
 #include "sys.h"
 
 /* --- system calls --------------------------------------------------------- */
@@ -220,7 +221,29 @@ int sigemptyset(sigset_t *set)
 	return 0;
 }
 
+/* --- threads and objects ---------------------------------------------------*/
+
+/* libunwind's have no attributes. */
+int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
+{
+	(void)attr;
+	*m = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	return 0;
+}
+
+int dl_iterate_phdr(
+	int (*each)(struct dl_phdr_info *, size_t, void *), void *arg)
+{
+	return real.dl_iterate_phdr(each, arg);
+}
+
 /* --- ends ------------------------------------------------------------------*/
+
+_Noreturn void abort(void)
+{
+	(void)sys_call3(SYS_tgkill, sys_getpid(), sys_gettid(), SIGABRT);
+	__builtin_trap();
+}
 
 /* The two by which code compiled elsewhere finds out that it is broken. */
 _Noreturn void __stack_chk_fail(void);

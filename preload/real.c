@@ -151,7 +151,7 @@ void *real_next_or_null(const char *name)
 	void *p = real_next(name);
 
 	if (!p)
-		(void)dlerror();
+		(void)real.dlerror();
 	return p;
 }
 
@@ -181,7 +181,7 @@ void *real_must_version(const char *name, const char *version)
 	void *volatile p;
 
 	resolving = true;
-	p = dlvsym(RTLD_NEXT, name, version);
+	p = real.dlvsym(RTLD_NEXT, name, version);
 	resolving = outer;
 	if (!p)
 		missing(name);
@@ -208,6 +208,7 @@ REAL_OPEN(STUB)
 REAL_WAITS(STUB)
 REAL_UNLOCKS(STUB)
 REAL_LIFE(STUB)
+REAL_RARE(STUB)
 
 #define REAL_FIRST(result, name, params, args) .name = first_##name,
 struct real real = { REAL_LIST(REAL_FIRST) };

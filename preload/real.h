@@ -19,6 +19,7 @@
 
 #include <dlfcn.h>
 #include <grp.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -141,6 +142,25 @@
 	X(int, setgroups, (size_t n, const gid_t *list), (n, list))            \
 	X(int, initgroups, (const char *user, gid_t group), (user, group))
 
+/* Not hooked, but libc's, which we call in few programs: each that the loader
+ * bound would cost every start 600 instructions. */
+#define REAL_RARE(X)                                                         \
+	X(int, dladdr, (const void *p, Dl_info *ret), (p, ret))              \
+	X(int, dladdr1,                                                      \
+		(const void *p, Dl_info *ret, void **ret_more, int flags),   \
+		(p, ret, ret_more, flags))                                   \
+	X(void *, dlvsym, (void *of, const char *name, const char *version), \
+		(of, name, version))                                         \
+	X(char *, dlerror, (void), ())                                       \
+	X(int, dl_iterate_phdr,                                              \
+		(int (*each)(struct dl_phdr_info *, size_t, void *),         \
+			void *arg),                                          \
+		(each, arg))                                                 \
+	X(int, pthread_attr_init, (pthread_attr_t * attr), (attr))           \
+	X(int, pthread_attr_destroy, (pthread_attr_t * attr), (attr))        \
+	X(int, pthread_attr_getstacksize,                                    \
+		(const pthread_attr_t *attr, size_t *ret), (attr, ret))
+
 /* Not in every libc: NULL until real_resolve_all(), and after it when there is
  * none. */
 #define REAL_OPTIONAL(X)                                                      \
@@ -157,7 +177,8 @@
 
 /* Not left to their stubs. */
 #define REAL_AT_ONCE(X) REAL_HEAP(X) REAL_OPEN(X)
-#define REAL_LIST(X) REAL_AT_ONCE(X) REAL_WAITS(X) REAL_UNLOCKS(X) REAL_LIFE(X)
+#define REAL_LIST(X) \
+	REAL_AT_ONCE(X) REAL_WAITS(X) REAL_UNLOCKS(X) REAL_LIFE(X) REAL_RARE(X)
 #define REAL_ALL(X) REAL_LIST(X) REAL_OPTIONAL(X)
 
 /* Pointers to functions and nothing else: real_next.c walks through them. */

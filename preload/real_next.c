@@ -126,7 +126,8 @@ static bool libc_is_next;
 static bool look_at_libc(const struct link_map *self)
 {
 	libc_is_next = self->l_next && is_libc(self->l_next) &&
-		       lookup_open(&libc_next, self->l_next);
+		       lookup_open(&libc_next, self->l_next) &&
+		       !lookup_is_altered();
 	return libc_is_next;
 }
 
@@ -146,13 +147,12 @@ void real_resolve_all(void)
 {
 	const struct link_map *self = lookup_self();
 
-	if (self && !lookup_is_altered()) {
-		if (look_at_libc(self) && !real_early_used()) {
-			resolve_at_once();
-			return;
-		}
-		resolve_by_hand(self);
+	if (self && look_at_libc(self) && !real_early_used()) {
+		resolve_at_once();
+		return;
 	}
+	if (self && !lookup_is_altered())
+		resolve_by_hand(self);
 	resolve_rest();
 }
 

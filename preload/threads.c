@@ -122,13 +122,13 @@ static size_t stack_bytes_of(const pthread_attr_t *attr)
 	size_t bytes = 0;
 
 	if (attr)
-		return pthread_attr_getstacksize(attr, &bytes) ? 0 : bytes;
+		return real.pthread_attr_getstacksize(attr, &bytes) ? 0 : bytes;
 	/* Attributes that nobody has set have the default size. */
-	if (pthread_attr_init(&fresh) != 0)
+	if (real.pthread_attr_init(&fresh) != 0)
 		return 0;
-	if (pthread_attr_getstacksize(&fresh, &bytes) != 0)
+	if (real.pthread_attr_getstacksize(&fresh, &bytes) != 0)
 		bytes = 0;
-	(void)pthread_attr_destroy(&fresh);
+	(void)real.pthread_attr_destroy(&fresh);
 	return bytes;
 }
 

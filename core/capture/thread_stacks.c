@@ -8,7 +8,7 @@
 #include "sys.h"
 #include "thread_stacks.h"
 
-const char *const thread_doing_names[DOING_COUNT] = {
+const char thread_doing_names[DOING_COUNT][12] = {
 	[DOING_RUNNING] = "running",
 	[DOING_SLEEP] = "sleep",
 	[DOING_SEMACQUIRE] = "semacquire",

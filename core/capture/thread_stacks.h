@@ -29,7 +29,7 @@ enum thread_doing {
 	DOING_COUNT,
 };
 
-extern const char *const thread_doing_names[DOING_COUNT]
+extern const char thread_doing_names[DOING_COUNT][12]
 	__attribute__((visibility("hidden")));
 
 /* What a thread waits for in a hook of ours. */

@@ -27,8 +27,9 @@ static PP_COLD uint64_t seed(const struct thread_state *t)
 
 	/* GRND_NONBLOCK (1); early in boot or under seccomp it may fail, and
 	 * clock, ids and addresses have to do. */
-	(void)sys_call3(SYS_getrandom, &random, sizeof(random), 1);
-	random ^= pp_mix(sys_clock_ns(CLOCK_MONOTONIC));
+	if (sys_call3(SYS_getrandom, &random, sizeof(random), 1) !=
+		(long)sizeof(random))
+		random = pp_mix(sys_clock_ns(CLOCK_MONOTONIC));
 	random ^= pp_mix((uint64_t)process.pid << 32 | t->tid);
 	random ^= pp_mix((uintptr_t)t);
 	return random | 1;

@@ -273,13 +273,17 @@ static PP_NORMAL void settle_program(
 	s->toggle_signal = 0;
 }
 
+#define SLOWEST_TICK_HZ 100u /* that a kernel can be built with */
+
 /* CPU timers fire at ticks only: a higher rate would be weight, not detail. */
 static void cap_cpu_rate(struct settings *s)
 {
 	struct timespec tick = { 0, 0 };
 	uint32_t hz;
 
-	if (sys_call2(SYS_clock_getres, CLOCK_MONOTONIC_COARSE, &tick) != 0 ||
+	if (s->cpu_hz <= SLOWEST_TICK_HZ ||
+		sys_call2(SYS_clock_getres, CLOCK_MONOTONIC_COARSE, &tick) !=
+			0 ||
 		tick.tv_sec != 0 || tick.tv_nsec <= 0)
 		return;
 	hz = (uint32_t)(1000000000 / tick.tv_nsec);

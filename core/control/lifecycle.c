@@ -56,8 +56,9 @@ void lifecycle_begin_recording(enum timers_from from)
 static void note_main_stack(void)
 {
 	uint64_t top = getauxval(AT_RANDOM) & ~UINT64_C(15);
+	const struct thread_state *self = thread_state_get();
 
-	if (sys_getpid() != sys_gettid() || top <= MAIN_STACK_SURE)
+	if (!self || self->tid != process.pid || top <= MAIN_STACK_SURE)
 		return;
 	thread_state.stack_lo = top - MAIN_STACK_SURE;
 	thread_state.stack_hi = top;

@@ -14,8 +14,9 @@
 
 #define KIND_COLUMNS 4u /* at most */
 
+/* Not pointers, which the loader would fill in at each program's start. */
 struct kind_column {
-	const char *type, *unit;
+	char type[16], unit[12];
 };
 
 struct kind {
