@@ -14,14 +14,14 @@ import subprocess
 from harness import ROOT, Directory, Failure, environment, expect
 
 
-def pprof(*arguments, check=True):
+def pprof(*arguments, check=True, timeout=120):
     """`go tool pprof ARGUMENTS`: (stdout, stderr) as text."""
     with Directory() as tmp:
         env = environment(False, {"PPROF_TMPDIR": tmp, "HOME": tmp})
         done = subprocess.run(
             ["go", "tool", "pprof", *[str(a) for a in arguments]], env=env,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=120, check=False)
+            stderr=subprocess.PIPE, timeout=timeout, check=False)
     out, err = (s.decode(errors="replace") for s in (done.stdout, done.stderr))
     if check and done.returncode:
         raise Failure(f"go tool pprof {arguments}: {err[-300:]}")
