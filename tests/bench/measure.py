@@ -2,10 +2,10 @@
 
 A variant is an environment: no library, ours, or a peer. All variants of a
 measurement run in turn, round after round, so that a change of the machine's
-mood meets all of them. Times of one operation are those of the fastest quarter
-of the runs (of_each in run.py), or minima. Ratios are the median of the ratios
-of runs of the same round, with the interval that holds the true median 19 times
-out of 20; of whole programs see fast_ratio in run.py.
+mood meets all of them. Times are those of the fastest quarter of the runs
+(of_each in run.py). Ratios are the median of the ratios of runs of the same
+round, with the interval that holds the true median 19 times out of 20; of whole
+programs see fast_ratio in run.py.
 """
 
 import collections
@@ -143,8 +143,8 @@ class Runner:
                 + after.ru_stime - before.ru_stime)
 
     def alternate(self, names, n, argv):
-        """{name: (least, median) of the microseconds of n runs from start to
-        end}, run by run in turn."""
+        """{name: (mean of the fastest quarter, median) of the microseconds of
+        n runs from start to end}, run by run in turn."""
         names = self.have(names)
         with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as d:
             words = []
