@@ -19,7 +19,6 @@
 
 #include <dlfcn.h>
 #include <grp.h>
-#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -152,10 +151,6 @@
 	X(void *, dlvsym, (void *of, const char *name, const char *version), \
 		(of, name, version))                                         \
 	X(char *, dlerror, (void), ())                                       \
-	X(int, dl_iterate_phdr,                                              \
-		(int (*each)(struct dl_phdr_info *, size_t, void *),         \
-			void *arg),                                          \
-		(each, arg))                                                 \
 	X(int, pthread_attr_init, (pthread_attr_t * attr), (attr))           \
 	X(int, pthread_attr_destroy, (pthread_attr_t * attr), (attr))        \
 	X(int, pthread_attr_getstacksize,                                    \

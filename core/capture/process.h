@@ -60,11 +60,11 @@ extern struct process_wiped process_wiped __attribute__((visibility("hidden")));
 /*
  * One KiB of addresses has one counter, so that a program of many MiB does not
  * need all of the filter in its cache: with a counter for every 16 bytes, half
- * of what the hooks cost a compiler was waiting for it. Of the frees nearby a
- * sampled object, those that look for it in vain are few at the rates at which
- * this matters. What lies a power of two apart does not share a counter, as far
- * as the low 32 bits tell: (p >> 10) + (p >> 16) in two instructions,
- * hook_page_x86_64.h.
+ * of what the hooks cost a compiler was waiting for it. Frees near a sampled
+ * object look for it in vain: two in a thousand at the default rate, one in
+ * four at PPROFC_HEAP_RATE=4096. What lies a power of two apart does not share
+ * a counter, as far as the low 32 bits tell: (p >> 10) + (p >> 16) in two
+ * instructions, hook_page_x86_64.h.
  */
 #define FILTER_FACTOR 0x41
 static inline unsigned filter_slot(const void *p)

@@ -85,7 +85,7 @@ static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
 		.time_ns = sys_clock_ns(CLOCK_MONOTONIC),
 	};
 
-	note_time(c->s, r.time_ns);
+	session_seen(c->s, r.time_ns);
 	key->kind = ROW_CPU;
 	if (!key->thread[0]) /* zero padded by the kernel */
 		(void)sys_call2(SYS_prctl, PR_GET_NAME, key->thread);

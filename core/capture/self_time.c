@@ -11,7 +11,7 @@
 #define THIRD 16384u /* up to here one in SELDOM, from here one in RARELY */
 #define OFTEN 16u
 #define SELDOM 1024u
-#define RARELY 8192u
+#define RARELY 4096u
 
 /* The length of the block that the n-th lies in. */
 static uint32_t block_of(uint32_t n)
@@ -57,7 +57,7 @@ PP_COLD void self_add(struct session *s, const struct self_time *st)
 	uint64_t ns = end - st->began;
 
 	clock_ns = PP_MIN(clock_ns, st->clock_ns);
-	note_time(s, sys_clock_ns(CLOCK_MONOTONIC));
+	session_seen(s, sys_clock_ns(CLOCK_MONOTONIC));
 	if (ns > clock_ns)
 		session_count(s, STAT_SELF_NS, st->weight * (ns - clock_ns));
 }

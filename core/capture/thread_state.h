@@ -83,8 +83,7 @@ static inline __attribute__((always_inline)) uint32_t thread_enter_hook(
  * what the hook was about to record is counted as lost. */
 void thread_jumps(struct thread_state *t, uint64_t sp) PP_ANY;
 
-/* A uniform random number; seeds itself from the kernel, clock, ids and
- * addresses. */
+/* A uniform random number; seeds itself from the kernel, ids and addresses. */
 uint64_t thread_random(struct thread_state *t) PP_ANY;
 
 /* The thread's session slot, taken if needed; 0 when the session is full. */

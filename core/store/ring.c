@@ -204,6 +204,7 @@ static void drain_some(struct session *s, bool in_handler)
 	if (!in_handler)
 		sys_block_signals(&old);
 	if (baton_try(s)) {
+		session_seen(s, sys_clock_ns(CLOCK_MONOTONIC));
 		(void)ring_drain(
 			s, in_handler ? RING_HANDLER_DRAIN : s->ring_slots);
 		baton_release(s);

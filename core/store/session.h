@@ -197,6 +197,14 @@ static inline void session_count(struct session *s, enum stat_id id, uint64_t n)
 	atomic_fetch_add_explicit(&s->stats[id], n, memory_order_relaxed);
 }
 
+/* Up to when the data reach, should the process be killed. */
+static inline void session_seen(struct session *s, uint64_t mono_ns)
+{
+	if (mono_ns)
+		atomic_store_explicit(
+			&s->seen_mono_ns, mono_ns, memory_order_relaxed);
+}
+
 static inline uint64_t session_stat(const struct session *s, enum stat_id id)
 {
 	return atomic_load_explicit(&s->stats[id], memory_order_relaxed);

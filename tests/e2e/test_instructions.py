@@ -91,7 +91,8 @@ def operators_with_nothing_on():
 def pair_with_samples_at_the_default_rate():
     """Not a bar: one pair in 10700 is a sample. The session is made by one of
     the first 100000."""
-    got = pair(True, (100000, 500000), PPROFC_PROFILES="heap")
+    got = min(pair(True, (100000, 500000), PPROFC_PROFILES="heap")
+              for _ in range(2))  # the block may lie beside a sampled one
     lib.note(f"malloc+free of 48 bytes, default rate, samples included: "
              f"{got:.2f} instructions")
     expect(got < 200, f"samples included, a pair takes {got:.2f} instructions")

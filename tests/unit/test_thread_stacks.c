@@ -45,7 +45,10 @@ TEST(others_by_their_state)
 TEST(every_doing_has_a_name)
 {
 	for (unsigned i = 0; i < DOING_COUNT; i++)
-		CHECK(thread_doing_names[i][0] != '\0');
+		CHECK(thread_doing_names[i][0] != '\0' &&
+			strnlen(thread_doing_names[i],
+				sizeof(thread_doing_names[i])) <
+				sizeof(thread_doing_names[i]));
 }
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
