@@ -2,8 +2,9 @@
  * own_modules.c - see own_modules.h.
  *
  * Locking: `version` is a sequence lock with one writer at a time; odd while
- * the table is being made. Nobody waits: who finds it odd, or finds nothing in
- * it, walks the loader's list himself.
+ * a table is being made. There are two, in turn: who makes one may lose the
+ * processor, and until it is there the last one serves. Nobody waits: who finds
+ * nothing walks the loader's list himself.
  */
 #include "pp.h"
 
@@ -28,8 +29,12 @@ struct own_module {
 	_Atomic uint64_t lo, hi, map;
 };
 
-static PP_BIG struct own_module table[OWN_MAX];
-static _Atomic uint32_t table_count;
+struct own_table {
+	_Atomic uint32_t count;
+	struct own_module at[OWN_MAX];
+};
+
+static PP_BIG struct own_table tables[2];
 static _Atomic uint32_t version;
 static _Atomic uint32_t stale = 1;
 
@@ -43,6 +48,19 @@ void own_modules_start(void)
 void own_modules_invalidate(void)
 {
 	atomic_store(&stale, 1);
+}
+
+void own_modules_reset(void)
+{
+	atomic_store(&version, atomic_load(&version) & ~1u);
+	own_modules_invalidate();
+}
+
+/* The finished one at that version, which stays as it is until the version is
+ * three above an even one. */
+static struct own_table *table_of(uint32_t at_version)
+{
+	return &tables[at_version / 2 % 2];
 }
 
 static bool read_field(
@@ -122,16 +140,17 @@ static bool walk(uint64_t pc, struct object *ret)
 	return false;
 }
 
-static void add(unsigned i, const struct object *o, uint64_t map)
+static void set(struct own_module *m, const struct object *o, uint64_t map)
 {
-	atomic_store_explicit(&table[i].lo, o->lo, memory_order_relaxed);
-	atomic_store_explicit(&table[i].hi, o->hi, memory_order_relaxed);
-	atomic_store_explicit(&table[i].map, map, memory_order_relaxed);
+	atomic_store_explicit(&m->lo, o->lo, memory_order_relaxed);
+	atomic_store_explicit(&m->hi, o->hi, memory_order_relaxed);
+	atomic_store_explicit(&m->map, map, memory_order_relaxed);
 }
 
 static void rebuild(void)
 {
 	uint32_t even = atomic_load(&version) & ~1u;
+	struct own_table *next = table_of(even + 2);
 	struct safe_reader r;
 	struct object o;
 	uint64_t map = 0;
@@ -146,9 +165,9 @@ static void rebuild(void)
 		if (!map)
 			break;
 		if (read_object(&r, map, &o))
-			add(n++, &o, map);
+			set(&next->at[n++], &o, map);
 	}
-	atomic_store(&table_count, n);
+	atomic_store(&next->count, n);
 	atomic_store_explicit(&version, even + 2, memory_order_release);
 }
 
@@ -156,14 +175,15 @@ static void rebuild(void)
 static uint64_t search(uint64_t pc)
 {
 	uint32_t before = atomic_load_explicit(&version, memory_order_acquire);
-	unsigned n = atomic_load(&table_count);
+	const struct own_table *t = table_of(before);
+	unsigned n = atomic_load(&t->count);
 	uint64_t found = 0;
 
 	for (unsigned i = 0; i < n && !found; i++)
-		if (pc >= atomic_load(&table[i].lo) &&
-			pc < atomic_load(&table[i].hi))
-			found = atomic_load(&table[i].map);
-	return before % 2 == 0 && atomic_load(&version) == before ? found : 0;
+		if (pc >= atomic_load(&t->at[i].lo) &&
+			pc < atomic_load(&t->at[i].hi))
+			found = atomic_load(&t->at[i].map);
+	return atomic_load(&version) - (before & ~1u) < 3 ? found : 0;
 }
 
 /* Other objects than that of a running frame may be unmapped meanwhile, unless

@@ -16,6 +16,8 @@
 /* Find the loader's list. */
 void own_modules_start(void) PP_NORMAL;
 void own_modules_invalidate(void) PP_ANY;
+/* In a forked child: whoever was making a table is not there. */
+void own_modules_reset(void) PP_ANY;
 bool own_modules_find(uint64_t pc, struct object *ret) PP_ANY;
 
 /* The program's headers, from the auxiliary vector; also used otherwise. */

@@ -7,6 +7,7 @@
 
 #include "code_gate.h"
 #include "log.h"
+#include "own_modules.h"
 #include "own_stack.h"
 #include "process.h"
 #include "sys.h"
@@ -62,6 +63,7 @@ uint32_t process_reborn(void)
 		atomic_store(&process.early_stats[i], 0);
 	atomic_store(&creating_since_ns, 0);
 	code_gate_reset();
+	own_modules_reset();
 	user_labels_forked();
 	process.settings.forked = 1;
 	/* Code of ours that the fork interrupted may still hold pointers into

@@ -11,6 +11,7 @@ run.py [WORD...]   only rows whose name contains a WORD
 
 import collections
 import concurrent.futures
+import os
 import pathlib
 import subprocess
 import sys
@@ -62,13 +63,13 @@ def run(row, argv, directory, preload, settings):
 def helpers_of(directory):
     """Who is still adding source lines to profiles there."""
     found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    for process in os.listdir("/proc"):  # a glob minds that some are gone
         try:
-            words = path.read_bytes()
+            words = pathlib.Path("/proc", process, "cmdline").read_bytes()
         except OSError:
             continue
         if b"pprofc-symbolize" in words and bytes(directory) in words:
-            found.append(path.parent.name)
+            found.append(process)
     return found
 
 
