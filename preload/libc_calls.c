@@ -228,8 +228,10 @@ int sigemptyset(sigset_t *set)
 /* libunwind's have no attributes. */
 int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
 {
+	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+
 	(void)attr;
-	*m = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	memcpy(m, &fresh, sizeof(fresh));
 	return 0;
 }
 
