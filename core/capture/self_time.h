@@ -4,8 +4,8 @@
  * 64 each is timed, then one in 16, later one in 1024 and at last one in 4096,
  * which counts as often: from the middle of its block, so that a block's end
  * may be missing; in turn one with an odd and one with an even number
- * (allocations and frees may alternate). So the sum is right on average, and
- * good to some ten percent where there are many samples.
+ * (allocations and frees may alternate). So the sum is right on average; how
+ * far off a single one may be, tests/e2e/test_own_cpu.py shows.
  *
  * What a reading of the clock takes is taken off. It is more than the path
  * itself, and the first reading takes longest: the shorter of one before and
