@@ -330,16 +330,16 @@ TEST(session_of_a_killed_process_is_read_by_another)
 	pid = fork();
 	if (pid == 0) {
 		struct session *mine = new_session(4 << 20, dir);
-		struct row_key key = { .kind = ROW_CPU,
-			.stack = stack_of(mine, 42) };
+		struct row_key key = { .kind = ROW_CPU };
 		struct record r = {
 			.kind = RECORD_CPU, .count = 3, .amount = 30
 		};
 
+		if (!mine)
+			_exit(1);
+		key.stack = stack_of(mine, 42);
 		r.row = rows_intern(mine, &key);
 		ring_push(mine, r, 0, false);
-		if (!mine->file_path)
-			_exit(1);
 		(void)!write(
 			fds[1], mine->file_path, strlen(mine->file_path) + 1);
 		(void)pause();
