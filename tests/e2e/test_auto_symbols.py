@@ -483,7 +483,9 @@ def plain_run_shows_lines_in_pprof():
         line = next(n for n, text in enumerate(source.splitlines(), 1)
                     if "hot_leaf(uint32_t x)" in text and ";" not in text)
         expect(re.search(rf"^ROUTINE.* hot_leaf in .*hot_paths.c$", out, re.M)
-               and re.search(rf"\d+0ms .* {line + 3}:", out),
+               # One in four is on the second line of the loop: of 30 samples
+               # all are on the first with P = 3e-4.
+               and re.search(rf"\d+0ms .* ({line + 2}|{line + 3}):", out),
                f"-list shows {out[:900]!r}")
 
 
