@@ -49,8 +49,8 @@ struct scan {
 	struct match *matches;
 	uint32_t n;
 	/* y->steps: the first address from each step on; the last is n */
-	uint64_t lowest, span;
-	unsigned shift; /* a step is 1 << shift wide */
+	uint64_t lowest, highest; /* address */
+	unsigned shift;		  /* a step is 1 << shift wide */
 	uint32_t budget;
 	bool labels;
 };
@@ -91,8 +91,8 @@ static void set_steps(struct scan *c)
 	uint32_t i = 0;
 
 	c->lowest = file_address(c, 0);
-	c->span = file_address(c, c->n - 1) - c->lowest;
-	while (c->span >> c->shift >= SYMBOLS_STEPS)
+	c->highest = file_address(c, c->n - 1);
+	while ((c->highest - c->lowest) >> c->shift >= SYMBOLS_STEPS)
 		c->shift++;
 	for (uint32_t step = 0; step <= SYMBOLS_STEPS; step++) {
 		while (i < c->n &&
@@ -105,12 +105,12 @@ static void set_steps(struct scan *c)
 /* The first wanted address >= value; n = there is none. */
 static uint32_t first_from(const struct scan *c, uint64_t value)
 {
-	uint64_t distance = value - c->lowest, step = distance >> c->shift;
+	uint64_t step = (value - c->lowest) >> c->shift;
 	uint32_t lo, hi;
 
 	if (value <= c->lowest)
 		return 0;
-	if (distance > c->span)
+	if (value > c->highest)
 		return c->n;
 	lo = c->y->steps[step];
 	hi = c->y->steps[step + 1];
@@ -123,6 +123,23 @@ static uint32_t first_from(const struct scan *c, uint64_t value)
 			hi = mid;
 	}
 	return lo;
+}
+
+/* No address lies in any step that the symbol touches: so it is with nearly all
+ * symbols of a table. One that wraps around touches whatever it likes. */
+static inline bool touches_none(const struct scan *c, const Elf64_Sym *sym)
+{
+	uint64_t start = sym->st_value, end = start + sym->st_size;
+	uint64_t from, last;
+
+	if (end <= start)
+		return sym->st_size == 0;
+	if (start > c->highest || end <= c->lowest)
+		return true;
+	from = PP_MAX(start, c->lowest) - c->lowest;
+	last = PP_MIN(end - 1, c->highest) - c->lowest;
+	return c->y->steps[from >> c->shift] ==
+	       c->y->steps[(last >> c->shift) + 1];
 }
 
 static void read_name(
@@ -184,25 +201,23 @@ static bool nearer(
 	return better(c, a, b);
 }
 
-static void consider(struct scan *c, const Elf64_Sym *sym)
+static struct candidate candidate_of(const struct scan *c, const Elf64_Sym *sym)
 {
-	struct candidate new = { sym->st_value, sym->st_size, sym->st_name,
+	return (struct candidate){ sym->st_value, sym->st_size, sym->st_name,
 		sym->st_shndx, rank_of(sym, c->e->machine, c->y->variables) };
-	uint32_t first;
+}
 
-	if (!new.rank)
+static void consider_inside(struct scan *c, const Elf64_Sym *sym)
+{
+	struct candidate new;
+
+	if (touches_none(c, sym))
 		return;
-	first = first_from(c, new.start);
-	if (first == c->n)
+	new = candidate_of(c, sym);
+	if (new.rank <= RANK_DATA)
 		return;
-	if (new.rank == RANK_DATA)
-		new.size = PP_MAX(new.size, 1u);
-	/* Noted at the first address only; label_names() carries it on. */
-	if (c->labels && nearer(c, &new, &c->matches[first].before))
-		c->matches[first].before = new;
-	if (new.rank == RANK_DATA)
-		return;
-	for (uint32_t i = first; i < c->n && c->budget; i++, c->budget--) {
+	for (uint32_t i = first_from(c, new.start); i < c->n && c->budget;
+		i++, c->budget--) {
 		if (file_address(c, i) - new.start >= new.size)
 			return;
 		if (better(c, &new, &c->matches[i].inside))
@@ -210,7 +225,24 @@ static void consider(struct scan *c, const Elf64_Sym *sym)
 	}
 }
 
-static int scan_table(struct scan *c)
+/* Noted at the first address only; label_names() carries it on. */
+static void consider_before(struct scan *c, const Elf64_Sym *sym)
+{
+	struct candidate new = candidate_of(c, sym);
+	uint32_t first;
+
+	if (!new.rank)
+		return;
+	if (new.rank == RANK_DATA)
+		new.size = PP_MAX(new.size, 1u);
+	first = first_from(c, new.start);
+	if (first < c->n && nearer(c, &new, &c->matches[first].before))
+		c->matches[first].before = new;
+}
+
+typedef void consider_fn(struct scan *c, const Elf64_Sym *sym);
+
+static inline int scan_table(struct scan *c, consider_fn *consider)
 {
 	uint64_t count = c->table.sh_size / sizeof(Elf64_Sym);
 	uint32_t per_block = SYMBOLS_BLOCK / sizeof(Elf64_Sym);
@@ -232,6 +264,20 @@ static int scan_table(struct scan *c)
 		}
 	}
 	return 0;
+}
+
+/* What contains the addresses; and if that leaves some out, the labels before
+ * them. */
+static int scan(struct scan *c)
+{
+	int err = scan_table(c, consider_inside);
+	uint32_t i = 0;
+
+	while (i < c->n && c->matches[i].inside.rank)
+		i++;
+	if (err || !c->labels || i == c->n)
+		return err;
+	return scan_table(c, consider_before);
 }
 
 static bool in_section(const struct scan *c, uint16_t section, uint64_t address)
@@ -335,7 +381,7 @@ int match_table(struct symbols *y, const struct elf *e, uint32_t type,
 	if (!c.matches)
 		return -ENOMEM;
 	set_steps(&c);
-	err = scan_table(&c);
+	err = scan(&c);
 	if (e->file.fd >= 0 && !own_fd_is_ours(&e->file))
 		return -EBADF; /* some of it was another file's */
 	/* A label is believed only when the whole table has been seen. */

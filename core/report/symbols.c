@@ -154,6 +154,15 @@ static bool open_debug(const struct module *m, struct elf *e)
 	return try_open(e, path, m) == SYMBOLS_READ;
 }
 
+static bool all_named(const struct symbol *wanted, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!wanted[i].name)
+			return false;
+	}
+	return true;
+}
+
 enum symbols_result symbols_find_in_file(struct symbols *y, const char *path,
 	const struct module *m, struct symbol *wanted, uint32_t n)
 {
@@ -173,7 +182,8 @@ enum symbols_result symbols_find_in_file(struct symbols *y, const char *path,
 	if (result != SYMBOLS_READ)
 		return result;
 	/* What is exported is named here even if .symtab was cut down. */
-	(void)match_table(y, &file, SHT_DYNSYM, m->bias, wanted, n);
+	if (!all_named(wanted, n))
+		(void)match_table(y, &file, SHT_DYNSYM, m->bias, wanted, n);
 	elf_close(&file);
 	return SYMBOLS_READ;
 }
