@@ -49,26 +49,36 @@ int gzip_begin(struct arena *arena, int level, gzip_sink_fn *sink, void *arg,
 	if (deflateInit2(&g->z, level, Z_DEFLATED, GZIP_WINDOW, 8,
 		    Z_DEFAULT_STRATEGY) != Z_OK)
 		return -ENOMEM;
+	g->z.next_out = g->out;
+	g->z.avail_out = sizeof(g->out);
 	*ret_gzip = g;
 	return 0;
 }
 
-/* Deflate what is pending and hand over what comes out. With Z_NO_FLUSH until
- * the input is consumed, with Z_FINISH until the stream has ended. */
+static int hand_over(struct gzip *g)
+{
+	size_t len = sizeof(g->out) - g->z.avail_out;
+
+	g->z.next_out = g->out;
+	g->z.avail_out = sizeof(g->out);
+	return len ? g->sink(g->arg, g->out, len) : 0;
+}
+
+/* Deflate what is pending and hand over each time that the room for what comes
+ * out is full. With Z_NO_FLUSH until the input is consumed, with Z_FINISH until
+ * the stream has ended. */
 static int pump(struct gzip *g, int flush)
 {
 	int ret;
 
 	do {
-		g->z.next_out = g->out;
-		g->z.avail_out = sizeof(g->out);
 		ret = deflate(&g->z, flush);
 		if (ret == Z_STREAM_ERROR)
 			g->error = -EINVAL;
-		else if (g->z.avail_out < sizeof(g->out))
-			g->error = g->sink(g->arg, g->out,
-				sizeof(g->out) - g->z.avail_out);
-	} while (!g->error && g->z.avail_out == 0);
+		else if (g->z.avail_out == 0 || flush == Z_FINISH)
+			g->error = hand_over(g);
+	} while (!g->error && ret != Z_STREAM_END &&
+		 (g->z.avail_in || flush == Z_FINISH));
 	return g->error;
 }
 

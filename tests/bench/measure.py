@@ -109,6 +109,39 @@ def interval(samples, statistic, draws=2000):
             seen[draws - 1 - draws // 40])
 
 
+SIGNAL_CODE = re.compile(r"posix_cpu_timer|posix_timer|_signal")
+
+
+def is_library(frames):
+    """Is this sample, innermost frame first, of the library: is it the
+    innermost in user space, also when the kernel works for it? Or does the
+    kernel deliver its signal?"""
+    for symbol, file in frames:
+        if "kernel" not in file:
+            if "libpprofc.so" in file:
+                return True
+            break
+    return any("kernel" in file and SIGNAL_CODE.search(symbol)
+               for symbol, file in frames)
+
+
+def library_samples(data):
+    """(samples of the library, all) in a recording of perf. The helper that
+    adds source lines is another process, which nobody waits for."""
+    text = subprocess.run(
+        ["perf", "script", "-i", data, "--no-inline", "-F", "comm,ip,sym,dso"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
+        timeout=300).stdout.decode(errors="replace")
+    ours = everything = 0
+    for sample in text.split("\n\n"):
+        frames = re.findall(r"^\s+[0-9a-f]+ (.*?) \((.*)\)$", sample, re.M)
+        if not frames or sample.lstrip().startswith("pprofc-symboli"):
+            continue
+        everything += 1
+        ours += is_library(frames)
+    return ours, everything
+
+
 class Runner:
     """Runs commands under a variant; knows what exists on this machine."""
 
@@ -173,6 +206,21 @@ class Runner:
         return {n: [a / b for a, b in
                     zip(v, values[self.variants[n].base])]
                 for n, v in values.items()}
+
+    def share(self, name, argv, stdin, runs):
+        """[(samples of the library, all samples)] of each run, by perf, which
+        looks where the processor is. The rate is no multiple of the kernel's
+        or of our own ticks."""
+        with tempfile.TemporaryDirectory(prefix="pprofc-bench.") as d:
+            program = ["env"] + [f"{k}={v}" for k, v in
+                                 self.variables(name, d).items()] + argv
+            record = ["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F",
+                      "997", "-o", d + "/perf.data", "--"]
+            found = []
+            for _ in range(runs):
+                self.run("none", record + program, stdin)
+                found.append(library_samples(d + "/perf.data"))
+        return found
 
     def instructions(self, name, mode, n=400000):
         """Instructions of one operation, by callgrind: what the loop and all
