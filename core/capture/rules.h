@@ -190,6 +190,16 @@ static inline rule_t rules_get(uint64_t addr, uint32_t generation)
 	return r;
 }
 
+/* The rule for the byte at addr will be asked for. */
+static inline void rules_prefetch(uint64_t addr)
+{
+	struct rule_table *t = atomic_load_explicit(
+		&rules_table, memory_order_acquire);
+
+	if (pp_likely(t != NULL))
+		__builtin_prefetch(&t->rules[rule_hash(addr)]);
+}
+
 void rules_put(uint64_t addr, uint32_t generation, rule_t rule) PP_ANY;
 
 /* The module instance of the segment that starts at addr; 0 = not known. */

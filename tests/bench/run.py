@@ -192,11 +192,13 @@ def share_ratio(samples):
 
 
 def program_shares(runner):
-    """What the times cannot resolve on a noisy machine: its moods are in both
-    parts of a share. What the caches and the loader pay is only in the
-    times."""
+    """What the times cannot resolve on a noisy machine, where those of one
+    program differ by a tenth: its moods are in both parts of a share. What
+    the library costs in the loader and by what it evicts from caches is only
+    in the times."""
     if not shutil.which("perf"):
-        print("# no perf: nothing tells where the processor is", flush=True)
+        print("# no share of programs: perf (linux-perf) is not there",
+              flush=True)
         return
     found = {}
     for title, workload in PROGRAMS.items():
@@ -204,7 +206,7 @@ def program_shares(runner):
         found[title] = runner.share("pprofc", argv, stdin,
                                     2 if QUICK else 40)
     ours = measure.interval(list(found.values()), share_ratio)
-    row("the same, share of the samples of perf", "1",
+    row("the same, by the library's share of the CPU samples of perf", "1",
         f"{ratio(ours)}: " + ", ".join(f"{t} {share_ratio([s]):.4f}x"
                                        for t, s in found.items()),
         "<= 1.01x", kept(ours, 1.01), "")
@@ -323,9 +325,11 @@ def machine():
 def table():
     lines = [f"Measured on {machine()}. Times are means of the fastest "
              "quarter of many interleaved runs; ratios are medians of paired "
-             "runs, those of programs compare the fastest quarters; in "
-             "brackets the interval that holds the true one 19 times out of "
-             "20.", "",
+             "runs, those of programs compare the fastest quarters; shares "
+             "are of samples that `perf record -e cpu-clock` takes 997 times "
+             "a second, whatever part of them lies in the library or in the "
+             "kernel on its behalf; in brackets the interval that holds the "
+             "true one 19 times out of 20.", "",
              "| what | without | pprofc | bar | kept | beside |",
              "|---|---|---|---|---|---|"]
     return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows])
