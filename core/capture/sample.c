@@ -82,6 +82,8 @@ bool capture_walk(struct capture *c, const struct arch_regs *regs, bool exact,
 		c->depth = unwind_logged(c->s, regs, exact, c->bounds, log,
 			c->frames, most, &c->end);
 	mark_end(c);
+	if (c->depth < most)
+		c->frames[c->depth] = 0; /* for prefetch_rules() */
 	return true;
 }
 

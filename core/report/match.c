@@ -277,6 +277,7 @@ static int scan(struct scan *c)
 		i++;
 	if (err || !c->labels || i == c->n)
 		return err;
+	c->budget = BUDGET;
 	return scan_table(c, consider_before);
 }
 

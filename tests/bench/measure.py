@@ -109,7 +109,7 @@ def interval(samples, statistic, draws=2000):
             seen[draws - 1 - draws // 40])
 
 
-SIGNAL_CODE = re.compile(r"posix_cpu_timer|posix_timer|_signal")
+SIGNAL_CODE = re.compile(r"posix_cpu_timer|posix_timer|_signal|rt_sigreturn")
 
 
 def is_library(frames):
