@@ -14,6 +14,7 @@ import pathlib
 import random
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -112,16 +113,26 @@ def interval(samples, statistic, draws=2000):
 SIGNAL_CODE = re.compile(r"posix_cpu_timer|posix_timer|_signal|rt_sigreturn")
 
 
+def perf_sees_kernel():
+    return bool(shutil.which("perf")) and subprocess.run(
+        ["perf", "record", "-q", "-e", "cpu-clock:k", "-o", "/dev/null",
+         "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        check=False).returncode == 0
+
+
+def is_kernel(file):
+    """Of it, or of one of its modules: [ext4]."""
+    return file.startswith("[") and file not in ("[unknown]", "[vdso]")
+
+
 def is_library(frames):
-    """Is this sample, innermost frame first, of the library: is it the
+    """Is this sample, innermost frame first, of the library: is that the
     innermost in user space, also when the kernel works for it? Or does the
     kernel deliver its signal?"""
-    for symbol, file in frames:
-        if "kernel" not in file:
-            if "libpprofc.so" in file:
-                return True
-            break
-    return any("kernel" in file and SIGNAL_CODE.search(symbol)
+    user = [file for _, file in frames if not is_kernel(file)]
+    if user and user[0].endswith("/libpprofc.so"):
+        return True
+    return any(is_kernel(file) and SIGNAL_CODE.search(symbol)
                for symbol, file in frames)
 
 

@@ -11,7 +11,6 @@ import math
 import os
 import platform
 import re
-import shutil
 import statistics
 import sys
 import time
@@ -176,8 +175,8 @@ def long_programs(runner):
 def short_programs(runner):
     found, parts = program_times(runner, 1, 6 * ROUNDS, runner.have(
         HEAP_PEERS + ["gperftools cpu"]))
-    row("the same of 0.3 to 0.5 s, CPU time: start, end and reports weigh more",
-        "1", f"{ratio(found['pprofc'])}: {parts}", "-", "-",
+    row("the same of 0.3 to 0.5 s, CPU time: start and end weigh more", "1",
+        f"{ratio(found['pprofc'])}: {parts}", "-", "-",
         ", ".join(f"{n} {ratio(found[n])}" for n in (
             "jemalloc prof", "tcmalloc sampling", "gperftools cpu")
             if n in found))
@@ -193,12 +192,12 @@ def share_ratio(samples):
 
 def program_shares(runner):
     """What the times cannot resolve on a noisy machine, where those of one
-    program differ by a tenth: its moods are in both parts of a share. What
-    the library costs in the loader and by what it evicts from caches is only
-    in the times."""
-    if not shutil.which("perf"):
-        print("# no share of programs: perf (linux-perf) is not there",
-              flush=True)
+    program differ by a tenth: its moods are in both parts of a share. What is
+    not in a share: libc's memcpy and the like when the library calls them, the
+    loader, what the library evicts from the caches."""
+    if not measure.perf_sees_kernel():
+        print("# no share of programs: linux-perf is not there, or may not "
+              "see the kernel", flush=True)
         return
     found = {}
     for title, workload in PROGRAMS.items():
@@ -327,8 +326,10 @@ def table():
              "quarter of many interleaved runs; ratios are medians of paired "
              "runs, those of programs compare the fastest quarters; shares "
              "are of samples that `perf record -e cpu-clock` takes 997 times "
-             "a second, whatever part of them lies in the library or in the "
-             "kernel on its behalf; in brackets the interval that holds the "
+             "a second, what part of them lies in the library or in the "
+             "kernel on its behalf (what it costs in the loader, in libc's "
+             "memcpy and by taking room in caches is in the times alone); in "
+             "brackets the interval that holds the "
              "true one 19 times out of 20.", "",
              "| what | without | pprofc | bar | kept | beside |",
              "|---|---|---|---|---|---|"]
