@@ -206,8 +206,9 @@ def program_shares(runner):
                                     2 if QUICK else 40)
     ours = measure.interval(list(found.values()), share_ratio)
     row("the same, by the library's share of the CPU samples of perf", "1",
-        f"{ratio(ours)}: " + ", ".join(f"{t} {share_ratio([s]):.4f}x"
-                                       for t, s in found.items()),
+        "{:.4f}x ({:.4f}-{:.4f}): ".format(*ours)
+        + ", ".join(f"{t} {share_ratio([s]):.4f}x"
+                    for t, s in found.items()),
         "<= 1.01x", kept(ours, 1.01), "")
 
 
