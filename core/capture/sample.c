@@ -26,7 +26,7 @@
 #include "unwind_libunwind.h"
 #include "user_labels.h"
 
-#define PREFETCHED 64u
+#define PREFETCHED 64u /* rules, at most */
 
 struct capture capture_begin(struct session *s, struct thread_state *t)
 {

@@ -5,7 +5,7 @@ measurement run in turn, round after round, so that a change of the machine's
 mood meets all of them. Times are those of the fastest quarter of the runs
 (of_each in run.py). Ratios are the median of the ratios of runs of the same
 round, with the interval that holds the true median 19 times out of 20; of whole
-programs see fast_ratio in run.py.
+programs see fast_ratio and share_ratio in run.py.
 """
 
 import collections
@@ -114,6 +114,7 @@ SIGNAL_CODE = re.compile(r"posix_cpu_timer|posix_timer|_signal|rt_sigreturn")
 
 
 def perf_sees_kernel():
+    """Without leave it would drop the kernel's part and say nothing."""
     return bool(shutil.which("perf")) and subprocess.run(
         ["perf", "record", "-q", "-e", "cpu-clock:k", "-o", "/dev/null",
          "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -128,7 +129,7 @@ def is_kernel(file):
 def is_library(frames):
     """Is this sample, innermost frame first, of the library: is that the
     innermost in user space, also when the kernel works for it? Or does the
-    kernel deliver its signal?"""
+    kernel deliver a signal? Those of the program count, too: it has few."""
     user = [file for _, file in frames if not is_kernel(file)]
     if user and user[0].endswith("/libpprofc.so"):
         return True

@@ -160,6 +160,7 @@ def program_times(runner, scale, rounds, peers):
 
 
 def kept(r, bar):
+    """For KEPT: r is (estimate, low, high)."""
     if r[2] <= bar or r[1] > bar:
         return r[0] <= bar
     return None
@@ -213,9 +214,8 @@ def program_shares(runner):
 
 
 def program_instructions(runner):
-    """What the times cannot resolve on a noisy machine. Valgrind's CPU clocks
-    are not the kernel's, so the heap alone; a CPU sample is the next row, so
-    many times a second."""
+    """Which are the same at each run. Valgrind's CPU clocks are not the
+    kernel's, so the heap alone; what a CPU sample costs, one_sample() tells."""
     ratios = {}
     for title in ("python json", "perl", "sqlite"):
         argv, stdin = PROGRAMS[title]()

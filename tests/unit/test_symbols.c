@@ -59,6 +59,15 @@ TEST(innermost_symbol_wins)
 	named(TEXT + 0x28, "outer");
 }
 
+/* No true symbol does; it must not look as if it ended before it starts. */
+TEST(symbol_that_wraps_around_reaches_to_the_end)
+{
+	new_image(SHT_SYMTAB);
+	function("wraps", TEXT + 0x10, UINT64_MAX);
+	save(&image, sizeof(image));
+	named(TEXT + 0x20, "wraps");
+}
+
 /* Each list in order of preference; any order in the file. */
 TEST(best_alias_wins_in_any_order)
 {
@@ -168,6 +177,7 @@ int main(void)
 	RUN(address_in_no_symbol_gets_no_neighbour);
 	RUN(many_addresses_are_named_in_one_go);
 	RUN(innermost_symbol_wins);
+	RUN(symbol_that_wraps_around_reaches_to_the_end);
 	RUN(best_alias_wins_in_any_order);
 	RUN(versions_are_cut_off);
 	RUN(long_names_are_whole);
