@@ -63,6 +63,7 @@
 		(t, attr, start, arg))                                         \
 	X(int, thrd_create, (pthread_t * t, int (*start)(void *), void *arg),  \
 		(t, start, arg))                                               \
+	X(int, pthread_setname_np, (pthread_t t, const char *name), (t, name)) \
 	X(int, sigaction,                                                      \
 		(int sig, const struct sigaction *act, struct sigaction *old), \
 		(sig, act, old))                                               \

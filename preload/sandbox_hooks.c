@@ -23,6 +23,7 @@
 #include "signal_hooks.h"
 #include "symbolizer.h"
 #include "sys.h"
+#include "thread_name.h"
 
 /* Theirs end in "...", which no hook can pass on. */
 int hooked_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
@@ -105,6 +106,15 @@ static PP_COLD int dispatch(int option, unsigned long a, unsigned long b,
 	return ret;
 }
 
+static int name_self(int option, unsigned long a, unsigned long b,
+	unsigned long c, unsigned long d)
+{
+	int ret = real.prctl(option, a, b, c, d);
+
+	thread_name_changed();
+	return ret;
+}
+
 PP_EXPORT int hooked_prctl(int option, unsigned long a, unsigned long b,
 	unsigned long c, unsigned long d)
 {
@@ -112,6 +122,8 @@ PP_EXPORT int hooked_prctl(int option, unsigned long a, unsigned long b,
 		return by_prctl(option, a, b, c, d);
 	if (option == PR_SET_SYSCALL_USER_DISPATCH)
 		return dispatch(option, a, b, c, d);
+	if (option == PR_SET_NAME)
+		return name_self(option, a, b, c, d);
 	return real.prctl(option, a, b, c, d);
 }
 
@@ -142,6 +154,12 @@ static PP_COLD long by_syscall(long n, long a, long b, long c, long d, long e)
 	return ret;
 }
 
+static inline bool is_minded(int option)
+{
+	return option == PR_SET_SECCOMP ||
+	       option == PR_SET_SYSCALL_USER_DISPATCH || option == PR_SET_NAME;
+}
+
 /* A call at the end is a jump, also in a build that is not optimised. */
 #ifdef __clang__
 #define PP_JUMPS
@@ -160,9 +178,7 @@ PP_JUMPS PP_EXPORT long hooked_syscall(
 	long n, long a, long b, long c, long d, long e)
 {
 	if (pp_unlikely(n == SYS_seccomp ||
-			(n == SYS_prctl &&
-				(a == PR_SET_SECCOMP ||
-					a == PR_SET_SYSCALL_USER_DISPATCH))))
+			(n == SYS_prctl && is_minded((int)a))))
 		return by_syscall(n, a, b, c, d, e);
 	PP_JUMP real.syscall(n, a, b, c, d, e);
 }

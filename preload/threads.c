@@ -19,6 +19,7 @@
 #include "real.h"
 #include "sys.h"
 #include "thread_hooks.h"
+#include "thread_name.h"
 #include "thread_state.h"
 #include "user_labels.h"
 
@@ -236,6 +237,16 @@ PP_EXPORT int thrd_create(pthread_t *t, int (*start)(void *), void *arg)
 		return real.thrd_create(t, start, arg);
 	}
 	return create_c11(t, start, arg);
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+PP_EXPORT int pthread_setname_np(pthread_t t, const char *name)
+{
+	int err = real.pthread_setname_np(t, name);
+
+	thread_name_changed();
+	return err;
 }
 
 /* --- end ------------------------------------------------------------------ */

@@ -55,6 +55,11 @@ uint64_t cfi_search_table(const struct cfi_source *source, uint64_t *ret_count)
 	return (uintptr_t)c.p;
 }
 
+static void prefetch_middle(const uint8_t *table, uint64_t lo, uint64_t hi)
+{
+	__builtin_prefetch(table + (lo + hi) / 2 * sizeof(struct search_entry));
+}
+
 /* The FDE of the last function that starts at or before pc; 0 if there is
  * none. */
 static uint64_t search(const struct cfi_source *source, uint64_t pc)
@@ -67,6 +72,9 @@ static uint64_t search(const struct cfi_source *source, uint64_t pc)
 	while (lo < hi) {
 		uint64_t mid = (lo + hi) / 2;
 
+		/* Of a large table each step is a miss: begin the next. */
+		prefetch_middle(entries, lo, mid);
+		prefetch_middle(entries, mid + 1, hi);
 		if (entry_at(entries, mid).start <= want)
 			lo = mid + 1;
 		else

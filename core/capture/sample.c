@@ -21,6 +21,7 @@
 #include "self_time.h"
 #include "stacks.h"
 #include "sys.h"
+#include "thread_name.h"
 #include "threads.h"
 #include "unwind.h"
 #include "unwind_libunwind.h"
@@ -94,8 +95,8 @@ uint32_t capture_intern(const struct capture *c)
 		       : 0;
 }
 
-static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
-	bool in_handler)
+static void push_cpu(struct capture *c, const struct row_key *key,
+	uint64_t periods, bool in_handler)
 {
 	struct record r = {
 		.kind = RECORD_CPU,
@@ -106,9 +107,6 @@ static void push_cpu(struct capture *c, struct row_key *key, uint64_t periods,
 	};
 
 	session_seen(c->s, r.time_ns);
-	key->kind = ROW_CPU;
-	if (!key->thread[0]) /* zero padded by the kernel */
-		(void)sys_call2(SYS_prctl, PR_GET_NAME, key->thread);
 	r.row = rows_intern(c->s, key);
 	ring_push(c->s, r, c->slot, in_handler);
 }
@@ -117,7 +115,8 @@ static void cpu_with_session(struct session *s, struct thread_state *t,
 	const ucontext_t *uc, uint64_t periods)
 {
 	struct capture c = capture_begin(s, t);
-	struct row_key key = { .tid = s->settings.tid ? t->tid : 0 };
+	struct row_key key = { .kind = ROW_CPU,
+		.tid = s->settings.tid ? t->tid : 0 };
 	const uint32_t image = t->generation;
 	struct arch_regs regs;
 
@@ -127,6 +126,7 @@ static void cpu_with_session(struct session *s, struct thread_state *t,
 	if (!is_image(image))
 		return;
 	key.labels = user_labels_here(s, t);
+	thread_name_get(t, key.thread);
 	session_count(s, STAT_CPU_SAMPLES, 1);
 	if (periods > 1)
 		session_count(s, STAT_CPU_OVERRUNS, periods - 1);
@@ -208,7 +208,7 @@ void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
 	struct thread_state *t = thread_state_get();
 	struct session *s = t && periods ? process_session() : NULL;
 	struct capture c = { .s = s };
-	struct row_key key = { 0 };
+	struct row_key key = { .kind = ROW_CPU };
 	frame_t frames[2] = { frame_synthetic(leaf), start };
 
 	if (!periods || !t)
@@ -226,6 +226,8 @@ void sample_cpu_synthetic(enum frame_synthetic leaf, frame_t start,
 		key.tid = of ? of->tid : t->tid;
 	if (of)
 		memcpy(key.thread, of->name, sizeof(key.thread));
+	else
+		(void)sys_call2(SYS_prctl, PR_GET_NAME, key.thread);
 	session_count(s,
 		leaf == FRAME_THREAD_END ? STAT_CPU_THREAD_END
 					 : STAT_CPU_UNSEEN,

@@ -6,7 +6,7 @@
 #include "self_time.h"
 #include "sys.h"
 
-#define FIRST 64u    /* up to here each is timed, */
+#define FIRST 16u    /* up to here each is timed, */
 #define SECOND 1024u /* up to here one in OFTEN, */
 #define THIRD 16384u /* up to here one in SELDOM, from here one in RARELY */
 #define OFTEN 16u

@@ -1,7 +1,7 @@
 /*
  * self_time.h - our own cost, on the thread's CPU clock. System calls around
  * each slow path would cost more than what they measure, so of a thread's first
- * 64 each is timed, then one in 16, later one in 1024 and at last one in 4096,
+ * 16 each is timed, then one in 16, later one in 1024 and at last one in 4096,
  * which counts as often: from the middle of its block, so that a block's end
  * may be missing; in turn one with an odd and one with an even number
  * (allocations and frees may alternate). So the sum is right on average; how

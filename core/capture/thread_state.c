@@ -17,6 +17,7 @@ PP_COLD void thread_state_renew(struct thread_state *t, uint32_t generation)
 	t->slot = 0;
 	t->rng = 0;
 	t->timed = t->untimed = 0;
+	t->name_of = 0;
 	t->lock_frame = NULL;
 	t->generation = generation;
 }

@@ -17,6 +17,8 @@
 struct memo;
 struct user_labels;
 
+#define THREAD_NAME_BYTES 16u /* the kernel's TASK_COMM_LEN */
+
 struct thread_state {
 	/* heap.c: bytes (each allocation counts size + 1) until the next
 	 * sample. The hooks' fast path subtracts here and nowhere else. */
@@ -31,6 +33,9 @@ struct thread_state {
 	volatile uint32_t in_handler;
 	uint32_t heap_seeded;	 /* heap.c: heap_until has been drawn */
 	uint32_t timed, untimed; /* self_time.c: slow paths till the next */
+	/* thread_name.c */
+	uint32_t name_of, name_uses;
+	char name[THREAD_NAME_BYTES];
 	uint32_t end_seen; /* its end will be noticed: memory may be its own */
 	uint64_t stack_lo, stack_hi; /* bounds of the stack, 0 = unknown */
 	struct memo *memos;	     /* memo.c */

@@ -85,6 +85,24 @@ def names_are_labels():
 
 
 @case
+def a_new_name_is_a_label_at_once():
+    """Each name has 5 times 20 samples, and each time the first and the last
+    one may be the neighbour's. Somebody who writes the file is not seen: the
+    name before is kept for 7 more samples of 4 ms at most."""
+    rusage, profile, _ = measure("renames", hz=250)
+    expect_total(rusage, profile, hz=250)
+    found = by_thread(profile)
+    lib.note(f"{found}")
+    most, unseen = 5 * 2 * 4e6, 5 * 7 * 4e6
+    for name, late, early in (("by prctl", 0, 0), ("by syscall", 0, 0),
+                              ("by another", 0, unseen),
+                              ("by file", unseen, 0), ("by pthread", 0, 0)):
+        ns = found.get(name, 0)
+        expect(400e6 - most - late <= ns <= 400e6 + most + early,
+               f"{name} has {ns} ns; all: {found}")
+
+
+@case
 def threads_alive_at_the_end():
     rusage, profile, _ = measure("alive_at_end")
     expect_total(rusage, profile)

@@ -98,6 +98,40 @@ static void names(void)
 		pthread_join(t[i], NULL);
 }
 
+static void *names_main(void *main_thread)
+{
+	pthread_setname_np(*(pthread_t *)main_thread, "by another");
+	return NULL;
+}
+
+static void name_by_file(const char *name)
+{
+	FILE *f = fopen("/proc/thread-self/comm", "w");
+
+	if (!f || fputs(name, f) < 0 || fclose(f) != 0)
+		perror("/proc/thread-self/comm");
+}
+
+/* One thread, 5 times 80 ms with each way to get a name. */
+static void renames(void)
+{
+	pthread_t t, self = pthread_self();
+
+	for (int i = 0; i < 5; i++) {
+		pthread_setname_np(self, "by pthread");
+		spin(80);
+		prctl(PR_SET_NAME, "by prctl", 0, 0, 0);
+		spin(80);
+		syscall(SYS_prctl, PR_SET_NAME, "by syscall", 0, 0, 0);
+		spin(80);
+		pthread_create(&t, NULL, names_main, &self);
+		pthread_join(t, NULL);
+		spin(80);
+		name_by_file("by file");
+		spin(80);
+	}
+}
+
 /* Alive, and at work, when the process ends. */
 static void alive_at_end(void)
 {
@@ -361,6 +395,7 @@ static void main_leaves(void)
 static const struct target_test tests[] = {
 	{ "c11", c11 },
 	{ "names", names },
+	{ "renames", renames },
 	{ "alive_at_end", alive_at_end },
 	{ "many", many },
 	{ "endings", endings },
