@@ -92,8 +92,8 @@ void *realloc_due(void *p, size_t size)
 	return realloc_sampled(p, size, true);
 }
 
-SLOW_PATH void *realloc_listed(void *p, size_t size);
-void *realloc_listed(void *p, size_t size)
+SLOW_PATH void *realloc_near(void *p, size_t size);
+void *realloc_near(void *p, size_t size)
 {
 	return realloc_sampled(p, size, false);
 }
@@ -126,10 +126,11 @@ void *reallocarray_counted(void *p, size_t n, size_t size)
 /* Also of cfree and C23's free_sized and free_aligned_sized: what may be said
  * with more words may be said with fewer, so no look-up of names that most
  * libcs do not have. */
-SLOW_PATH void free_listed(void *p);
-void free_listed(void *p)
+SLOW_PATH void free_near(void *p);
+void free_near(void *p)
 {
-	heap_free(p);
+	if (heap_listed(p))
+		heap_free(p);
 	real.free(p);
 }
 

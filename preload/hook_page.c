@@ -38,7 +38,8 @@
 /* What the code below takes for granted. */
 _Static_assert(offsetof(struct thread_state, heap_until) == 0, "countdown");
 _Static_assert(offsetof(struct process_wiped, filter) == 64, "filter");
-_Static_assert(FILTER_SLOTS == 1u << 16, "imull and shrl make a slot");
+_Static_assert(offsetof(struct filter, near) == 0, "the first look");
+_Static_assert(FILTER_NEAR_SHIFT == 14, "one shrl makes a slot");
 _Static_assert(PP_PAGE == 4096, "distance of the pages");
 _Static_assert(offsetof(struct real, malloc) == 0, "begins with REAL_HEAP");
 
@@ -51,10 +52,6 @@ extern const char hook_page_off[] __attribute__((visibility("hidden")));
 	".set .Lat_next, .Lat_next+8\n"
 #define OFFSETS ".set .Lat_next, 0\n" REAL_HEAP(REAL_AT)
 
-#define TEXT(x) TEXT_(x)
-#define TEXT_(x) #x
-#define FACTOR ".set .Lfilter_factor, " TEXT(FILTER_FACTOR) "\n"
-
 #define WHOLE_PAGE ".balign 4096, 0xcc\n"
 #define HIDDEN(name) ".globl " #name "\n.hidden " #name "\n" #name ":\n"
 #define AT_FIRST HIDDEN(hook_page) HOOK_SLOTS(SLOT_AT_FIRST, "0")
@@ -64,7 +61,7 @@ extern const char hook_page_off[] __attribute__((visibility("hidden")));
 #define SECTION ".pushsection .text.hook_page, \"ax\", @progbits\n"
 #define END ".popsection\n"
 
-__asm__(OFFSETS FACTOR SECTION BOTH_PAGES END);
+__asm__(OFFSETS SECTION BOTH_PAGES END);
 
 /* Refused, all stays as it is, and works. The hole is filled, or the next
  * mapping of the host might go there and its code be taken for ours. */

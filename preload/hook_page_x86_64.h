@@ -31,14 +31,14 @@
 #define LOAD_COUNTED(name) "leaq " #name "_counted(%rip), %rcx\n"
 #define LEAVE(name) ".byte 0x48\n jmp *real+.Lat_" #name "+4096(%rip)\n"
 
-/* heap_due() with the size + 1 in %rax; heap_listed(%rdi). */
+/* heap_due() with the size + 1 in %rax; filter.h's first look at %rdi. */
 #define IF_DUE(target, by)        \
 	"subq %rax, %fs:(%rcx)\n" \
 	"jb " #target "+" by "\n"
-#define IF_LISTED(target, by)                  \
-	"imull $.Lfilter_factor, %edi, %eax\n" \
-	"shrl $16, %eax\n"                     \
-	"cmpb $0, (%rcx,%rax)\n"               \
+#define IF_NEAR(target, by)      \
+	"movl %edi, %eax\n"      \
+	"shrl $14, %eax\n"       \
+	"cmpb $0, (%rcx,%rax)\n" \
 	"jne " #target "+" by "\n"
 #define CALL_REAL(name, by) "jmp *real+.Lat_" #name "+" by "(%rip)\n"
 
@@ -48,11 +48,11 @@
 /* What stands behind the first instruction. */
 #define ALLOCATE(name, size, by) \
 	size IF_DUE(name##_sampled, by) CALL_REAL(name, by)
-#define RELEASE(by) IF_LISTED(free_listed, by) CALL_REAL(free, by)
+#define RELEASE(by) IF_NEAR(free_near, by) CALL_REAL(free, by)
 #define RESIZE(by)              \
 	SIZE_IS("%rsi")         \
 	IF_DUE(realloc_due, by) \
-	LOAD_FILTER_BY(by) IF_LISTED(realloc_listed, by) CALL_REAL(realloc, by)
+	LOAD_FILTER_BY(by) IF_NEAR(realloc_near, by) CALL_REAL(realloc, by)
 
 /* SLOT(name, the real function's, first instruction, the rest) */
 #define SLOT_ALLOCATE(SLOT, name, size, by) \

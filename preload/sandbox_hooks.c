@@ -177,8 +177,8 @@ static inline bool is_minded(int option)
 PP_JUMPS PP_EXPORT long hooked_syscall(
 	long n, long a, long b, long c, long d, long e)
 {
-	if (pp_unlikely(n == SYS_seccomp ||
-			(n == SYS_prctl && is_minded((int)a))))
+	if (pp_unlikely(
+		    n == SYS_seccomp || (n == SYS_prctl && is_minded((int)a))))
 		return by_syscall(n, a, b, c, d, e);
 	PP_JUMP real.syscall(n, a, b, c, d, e);
 }

@@ -33,6 +33,9 @@ void heap_start(bool reached)
 		log_line("no heap profiles: the program has a malloc of its "
 			 "own");
 	}
+	/* Children by fork count: they are right, only slower. */
+	if (wanted < 1u << FILTER_NEAR_SHIFT)
+		filter_skip_near(&process_wiped.filter);
 	atomic_store_explicit(&rate, wanted, memory_order_relaxed);
 }
 
@@ -127,7 +130,7 @@ void heap_free(void *p)
 {
 	uint32_t was;
 
-	if (!p) /* its filter byte is shared like any other */
+	if (!p) /* its counters are shared like any other's */
 		return;
 	was = thread_enter_hook(&thread_state);
 	sample_free(p);

@@ -28,6 +28,8 @@ __attribute__((section(".sbss.process"))) struct process process;
 __attribute__((section(".sbss.wiped"))) struct process_wiped process_wiped;
 _Static_assert(sizeof(struct process_wiped) % PP_PAGE == 0,
 	"a fork would wipe what lies behind");
+_Static_assert(sizeof(struct process_wiped) < 2u << 20,
+	"a huge page might be made for its first byte");
 
 /* Survives fork, unlike the generation itself: children count on. */
 static uint32_t last_generation;

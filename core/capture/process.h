@@ -14,6 +14,7 @@
 
 #include "pp.h"
 
+#include "filter.h"
 #include "lock_table.h"
 #include "session.h"
 #include "settings.h"
@@ -48,29 +49,11 @@ extern struct process process __attribute__((visibility("hidden")));
 struct process_wiped {
 	_Atomic uint32_t generation; /* 0 = this image is not set up */
 	uint32_t unused[15];
-	/* The filter of free(): one saturating counter per hashed address; not
-	 * zero = some sampled object may hash here. */
-#define FILTER_SLOTS 65536u
-	_Alignas(PP_CACHE_LINE) _Atomic uint8_t filter[FILTER_SLOTS];
+	_Alignas(PP_CACHE_LINE) struct filter filter; /* of free() */
 	struct lock_table locks; /* who waits: no one in a child */
 } __attribute__((aligned(PP_PAGE)));
 
 extern struct process_wiped process_wiped __attribute__((visibility("hidden")));
-
-/*
- * One KiB of addresses has one counter, so that a program of many MiB does not
- * need all of the filter in its cache: with a counter for every 16 bytes free's
- * hook took cc1plus twice as long (perf record -e cpu-clock). Frees near a
- * sampled object look for it in vain: two in a thousand at the default rate,
- * one in four at PPROFC_HEAP_RATE=4096. What lies a power of two apart does not
- * share a counter, as far as the low 32 bits tell: (p >> 10) + (p >> 16) in two
- * instructions, hook_page_x86_64.h.
- */
-#define FILTER_FACTOR 0x41
-static inline unsigned filter_slot(const void *p)
-{
-	return (uint32_t)(uintptr_t)p * (uint32_t)FILTER_FACTOR >> 16;
-}
 
 /* The current generation; 0 in a detached child. */
 static inline uint32_t process_generation(void)

@@ -5,6 +5,7 @@
  */
 #include "pp.h"
 
+#include "filter.h"
 #include "live.h"
 #include "memo.h"
 #include "process.h"
@@ -33,27 +34,6 @@ static void strip_own_leaf(struct capture *c)
 	}
 }
 
-static void filter_add(const void *p)
-{
-	_Atomic uint8_t *slot = &process_wiped.filter[filter_slot(p)];
-	uint8_t n = atomic_load_explicit(slot, memory_order_relaxed);
-
-	while (n != UINT8_MAX && !atomic_compare_exchange_weak(slot, &n, n + 1))
-		;
-}
-
-/* A counter that has been full stays so: it no longer knows how many. Zero
- * means that a fork has wiped it. */
-static void filter_remove(const void *p)
-{
-	_Atomic uint8_t *slot = &process_wiped.filter[filter_slot(p)];
-	uint8_t n = atomic_load_explicit(slot, memory_order_relaxed);
-
-	while (n != UINT8_MAX && n != 0 &&
-		!atomic_compare_exchange_weak(slot, &n, n - 1))
-		;
-}
-
 static void push_heap(struct session *s, uint32_t slot, enum record_kind kind,
 	const struct live_value *v)
 {
@@ -74,7 +54,7 @@ static bool take(struct session *s, void *p, struct live_value *ret)
 {
 	if (!live_take(s, (uintptr_t)p, ret))
 		return false;
-	filter_remove(p);
+	filter_remove(&process_wiped.filter, p);
 	return true;
 }
 
@@ -163,14 +143,14 @@ static void alloc_with_session(struct session *s, struct thread_state *t,
 	v->row = row_of_alloc(s, t, regs, site, v->size);
 	if (!is_image(image))
 		return;
-	if (process_wiped.filter[filter_slot(p)])
+	if (filter_has(&process_wiped.filter, p))
 		take_stale(s, slot, p);
-	filter_add(p);
+	filter_add(&process_wiped.filter, p);
 	if (!is_image(image))
 		return;
 	kept = live_put(s, (uintptr_t)p, v);
 	if (!kept) {
-		filter_remove(p);
+		filter_remove(&process_wiped.filter, p);
 		session_count(s, STAT_LOST_HEAP_LIVE, 1);
 	}
 	if (is_image(image))
@@ -220,9 +200,10 @@ void sample_put_back(const struct sample_held *held)
 
 	if (!held->address || !s)
 		return;
-	filter_add((void *)(uintptr_t)held->address);
+	filter_add(&process_wiped.filter, (void *)(uintptr_t)held->address);
 	if (!live_put(s, held->address, &v)) {
-		filter_remove((void *)(uintptr_t)held->address);
+		filter_remove(&process_wiped.filter,
+			(void *)(uintptr_t)held->address);
 		session_count(s, STAT_LOST_HEAP_LIVE, 1);
 		sample_let_go(held);
 	}

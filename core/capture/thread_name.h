@@ -19,8 +19,8 @@
 
 /* The name of the calling thread, whose state `t` is, zero padded. Context: the
  * handler of CPU ticks, which nothing else on the thread interrupts. */
-void thread_name_get(struct thread_state *t, char ret[THREAD_NAME_BYTES])
-	PP_ANY;
+void thread_name_get(
+	struct thread_state *t, char ret[THREAD_NAME_BYTES]) PP_ANY;
 
 /* Some thread may have another name now. */
 void thread_name_changed(void) PP_ANY;
