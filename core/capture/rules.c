@@ -18,6 +18,9 @@ _Atomic(struct rule_table *) rules_table;
  * because no code lies at address 0. */
 _Atomic uint32_t rules_generation_word;
 
+/* So many rules that had to go cost as much as a larger table. */
+#define CROWDED_MOST 128u
+
 #define GENERATION_MASK ((1u << (64 - RULE_KEY_ADDRESS_BITS)) - 1)
 
 /* Page faults would make the first frames ten times slower. */
@@ -29,19 +32,39 @@ static void prefault(char *p, size_t bytes)
 		*(volatile char *)(p + i) = 0;
 }
 
+static size_t bytes_of(uint32_t slots)
+{
+	return sizeof(struct rule_table) + slots * sizeof(struct rule_slot);
+}
+
+static struct rule_table *create(uint32_t slots)
+{
+	struct rule_table *t = sys_map_pages(bytes_of(slots));
+
+	if (!t)
+		return NULL;
+	prefault((char *)t, bytes_of(slots));
+	t->mask = slots - 1;
+	return t;
+}
+
+/* A handler or another thread may have been faster. */
+static void publish(struct rule_table *old, struct rule_table *t)
+{
+	if (!atomic_compare_exchange_strong(&rules_table, &old, t))
+		(void)sys_munmap(t, bytes_of(t->mask + 1));
+}
+
 int rules_prepare(void)
 {
-	struct rule_table *none = NULL, *t;
+	struct rule_table *t;
 
 	if (atomic_load_explicit(&rules_table, memory_order_acquire))
 		return 0;
-	t = sys_map_pages(sizeof(*t));
+	t = create(RULE_SLOTS_FIRST);
 	if (!t)
 		return -ENOMEM;
-	prefault((char *)t, sizeof(*t));
-	/* A handler or another thread may have been faster. */
-	if (!atomic_compare_exchange_strong(&rules_table, &none, t))
-		(void)sys_munmap(t, sizeof(*t));
+	publish(NULL, t);
 	return 0;
 }
 
@@ -59,7 +82,7 @@ static void forget_all(void)
 
 	if (!t)
 		return;
-	clear(t->rules, RULE_SLOTS);
+	clear(t->rules, t->mask + 1);
 	clear(t->modules, RULE_MODULE_SLOTS);
 }
 
@@ -94,19 +117,54 @@ static bool slot_lives(struct rule_slot *slot, uint32_t generation)
 	return value && (check ^ value) >> RULE_KEY_ADDRESS_BITS == generation;
 }
 
-void rules_put(uint64_t addr, uint32_t generation, rule_t rule)
+/* False if another rule had to go. */
+static bool put(struct rule_table *t, uint64_t key, uint64_t value)
 {
-	struct rule_table *t = atomic_load(&rules_table);
-	unsigned home = rule_hash(addr), i = home;
+	uint32_t generation = (uint32_t)(key >> RULE_KEY_ADDRESS_BITS);
+	unsigned home = rule_home(t, rule_key_address(key)), i = home;
+	bool room = false;
+
+	for (unsigned k = 0; k < RULE_WAYS && !room; k++) {
+		i = home ^ k;
+		room = !slot_lives(&t->rules[i], generation);
+	}
+	slot_put(&t->rules[i], key, value);
+	return room;
+}
+
+/* The small one stays mapped: a walk may be reading it. */
+static PP_COLD void grow(struct rule_table *old)
+{
+	struct rule_table *t = create(RULE_SLOTS_MOST);
+	uint32_t generation = rules_generation();
 
 	if (!t)
 		return;
-	for (unsigned k = 0; k < RULE_WAYS; k++) {
-		i = home ^ k;
-		if (!slot_lives(&t->rules[i], generation))
-			break;
+	for (uint32_t i = 0; i <= old->mask; i++) {
+		uint64_t value = atomic_load(&old->rules[i].value);
+		uint64_t key = atomic_load(&old->rules[i].check) ^ value;
+
+		if (value && key >> RULE_KEY_ADDRESS_BITS == generation)
+			(void)put(t, key, value);
 	}
-	slot_put(&t->rules[i], rule_key(addr, generation), rule);
+	for (unsigned i = 0; i < RULE_MODULE_SLOTS; i++) {
+		uint64_t value = atomic_load(&old->modules[i].value);
+
+		slot_put(&t->modules[i],
+			atomic_load(&old->modules[i].check) ^ value, value);
+	}
+	publish(old, t);
+}
+
+void rules_put(uint64_t addr, uint32_t generation, rule_t rule)
+{
+	struct rule_table *t = atomic_load(&rules_table);
+
+	if (!t || put(t, rule_key(addr, generation), rule))
+		return;
+	if (t->mask + 1 < RULE_SLOTS_MOST &&
+		(atomic_fetch_add(&t->crowded, 1) + 1) % CROWDED_MOST == 0)
+		grow(t);
 }
 
 static struct rule_slot *module_slot(uint64_t start)

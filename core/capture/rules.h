@@ -10,10 +10,12 @@
  *   bit  47     the program counter is the first of its function
  *   bits 48-63  module instance of the program counter
  *
- * The table is a private mapping of 32 k slots of two words, {key ^ value,
- * value}: a reader that meets half of another thread's store finds a key that
- * is not his. The key holds the generation, so that rules_invalidate() voids
- * everything at once. Nothing here waits. Context: PP_ANY.
+ * The table is a private mapping of 4 k slots, which most programs never fill,
+ * and later of 32 k, if they do: its memory is what a first sample takes
+ * longest for. A slot is two words, {key ^ value, value}: a reader that meets
+ * half of another thread's store finds a key that is not his. The key holds the
+ * generation, so that rules_invalidate() voids everything at once. Nothing here
+ * waits. Context: PP_ANY.
  */
 #ifndef RULES_H
 #define RULES_H
@@ -111,13 +113,16 @@ struct rule_slot {
 	_Atomic uint64_t check, value;
 };
 
-#define RULE_SLOTS 32768u
+#define RULE_SLOTS_FIRST 4096u
+#define RULE_SLOTS_MOST 32768u
 #define RULE_WAYS 4u
 #define RULE_MODULE_SLOTS 256u
 
 struct rule_table {
-	_Alignas(PP_CACHE_LINE) struct rule_slot rules[RULE_SLOTS];
-	struct rule_slot modules[RULE_MODULE_SLOTS];
+	uint32_t mask;		  /* slots - 1 */
+	_Atomic uint32_t crowded; /* rules that took another one's slot */
+	_Alignas(PP_CACHE_LINE) struct rule_slot modules[RULE_MODULE_SLOTS];
+	_Alignas(PP_CACHE_LINE) struct rule_slot rules[];
 };
 
 extern _Atomic(struct rule_table *) rules_table
@@ -130,9 +135,10 @@ extern _Atomic uint32_t rules_generation_word
  * without a table every rule is compiled anew, slowly but right. */
 int rules_prepare(void) PP_ANY;
 
-static inline bool rules_table_there(void)
+/* For rules_get_in(): the table of now, which stays mapped; NULL = none. */
+static inline struct rule_table *rules_table_now(void)
 {
-	return atomic_load_explicit(&rules_table, memory_order_relaxed) != NULL;
+	return atomic_load_explicit(&rules_table, memory_order_acquire);
 }
 
 /* Everything remembered so far is void. */
@@ -153,13 +159,24 @@ static inline uint64_t rule_key(uint64_t addr, uint32_t generation)
 	return addr | (uint64_t)generation << RULE_KEY_ADDRESS_BITS;
 }
 
+static inline uint64_t rule_key_address(uint64_t key)
+{
+	return key & ((UINT64_C(1) << RULE_KEY_ADDRESS_BITS) - 1);
+}
+
 static inline unsigned rule_hash(uint64_t addr)
 {
 	return (unsigned)(addr * 0x9e3779b97f4a7c15u >> 49);
 }
 _Static_assert(RULE_WAYS * sizeof(struct rule_slot) == PP_CACHE_LINE,
 	"the ways of a rule share a cache line");
-_Static_assert(RULE_SLOTS == 1u << (64 - 49), "rule_hash() gives 15 bits");
+_Static_assert(RULE_SLOTS_MOST == 1u << (64 - 49), "rule_hash() gives 15 bits");
+
+/* Where the rule for the byte at addr is, or in a slot of its cache line. */
+static inline unsigned rule_home(const struct rule_table *t, uint64_t addr)
+{
+	return rule_hash(addr) & t->mask;
+}
 
 /* The value stored under key in this slot, or 0. */
 static inline uint64_t rule_slot_get(struct rule_slot *slot, uint64_t key)
@@ -173,31 +190,33 @@ static inline uint64_t rule_slot_get(struct rule_slot *slot, uint64_t key)
 }
 
 /* The rule for the byte at addr (< 2^47), or 0 if it is not remembered. */
-static inline rule_t rules_get(uint64_t addr, uint32_t generation)
+static inline rule_t rules_get_in(
+	struct rule_table *t, uint64_t addr, uint32_t generation)
 {
-	struct rule_table *t = atomic_load_explicit(
-		&rules_table, memory_order_acquire);
 	uint64_t key = rule_key(addr, generation);
-	unsigned i = rule_hash(addr);
-	rule_t r;
+	unsigned i = rule_home(t, addr);
+	rule_t r = rule_slot_get(&t->rules[i], key);
 
-	if (pp_unlikely(!t))
-		return 0;
-	r = rule_slot_get(&t->rules[i], key);
 	/* A rule may also lie in the other slots of the cache line. */
 	for (unsigned k = 1; pp_unlikely(!r) && k < RULE_WAYS; k++)
 		r = rule_slot_get(&t->rules[i ^ k], key);
 	return r;
 }
 
+static inline rule_t rules_get(uint64_t addr, uint32_t generation)
+{
+	struct rule_table *t = rules_table_now();
+
+	return pp_likely(t != NULL) ? rules_get_in(t, addr, generation) : 0;
+}
+
 /* The rule for the byte at addr will be asked for. */
 static inline void rules_prefetch(uint64_t addr)
 {
-	struct rule_table *t = atomic_load_explicit(
-		&rules_table, memory_order_acquire);
+	struct rule_table *t = rules_table_now();
 
 	if (pp_likely(t != NULL))
-		__builtin_prefetch(&t->rules[rule_hash(addr)]);
+		__builtin_prefetch(&t->rules[rule_home(t, addr)]);
 }
 
 void rules_put(uint64_t addr, uint32_t generation, rule_t rule) PP_ANY;

@@ -62,11 +62,12 @@ static unsigned walk_plain(
 {
 	const struct safe_reader mem = w->mem;
 	uint64_t pc = w->pc, sp = w->sp, rbp = w->rbp, rbx = w->rbx;
+	struct rule_table *rules = rules_table_now();
 	uint64_t rbp_from = 0, unused;
 	unsigned start = n;
 
-	while (n < most && pc - 1 < SAFE_READ_LIMIT) {
-		rule_t rule = rules_get(pc - 1, w->generation);
+	while (rules && n < most && pc - 1 < SAFE_READ_LIMIT) {
+		rule_t rule = rules_get_in(rules, pc - 1, w->generation);
 		uint64_t cfa = (uint64_t)rule_offset(rule), bp = rbp, bx = rbx;
 		uint64_t bp_from = rbp_from;
 
@@ -205,7 +206,7 @@ static unsigned walk(struct walk *w, frame_t *frames, unsigned most,
 static void walk_begin(struct walk *w, struct session *s, uint64_t pc,
 	uint64_t sp, struct unwind_bounds bounds)
 {
-	if (pp_unlikely(!rules_table_there()))
+	if (pp_unlikely(!rules_table_now()))
 		(void)rules_prepare();
 	w->s = s;
 	w->pc = pc & FRAME_PC_MASK;
