@@ -8,7 +8,8 @@
  * makes a system call any more. If the kernel then refuses, all comes back.
  *
  * The kernel's own interface is reached through libc's prctl() and syscall(),
- * which libseccomp uses, too. Context: PP_ANY. errno is the real function's.
+ * which libseccomp uses, too. By these a thread may also give itself a name:
+ * thread_name.h. Context: PP_ANY. errno is the real function's.
  */
 #include "pp.h"
 

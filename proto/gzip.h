@@ -18,7 +18,7 @@ typedef int gzip_sink_fn(void *arg, const void *data, size_t len);
 
 struct gzip; /* lives in the arena */
 
-/* Level 1..9, as zlib's. Returns 0 or -ENOMEM. */
+/* Level 0 (stored) to 9, as zlib's. Returns 0 or -ENOMEM. */
 int gzip_begin(struct arena *arena, int level, gzip_sink_fn *sink, void *arg,
 	struct gzip **ret_gzip) PP_ANY;
 

@@ -42,6 +42,13 @@ static void tell(struct session *s, enum profile_kind kind, const char *path)
 	atomic_fetch_add(&s->asking.written[kind], 1);
 }
 
+static enum symbolizer_occasion what_follows(const struct set *set)
+{
+	if (set->occasion != REPORT_EXIT)
+		return SYMBOLIZER_GOES_ON;
+	return atomic_load(&process_goes_on) ? SYMBOLIZER_EXEC : SYMBOLIZER_END;
+}
+
 static void write_kind(struct session *s, const struct set *set,
 	struct known_names *names, enum profile_kind kind)
 {
@@ -55,6 +62,8 @@ static void write_kind(struct session *s, const struct set *set,
 	char *path = set->occasion == REPORT_EXIT ? exit_paths[kind]
 						  : other_path;
 
+	if (!set->names_only && what_follows(set) == SYMBOLIZER_END)
+		request.is_rewritten = symbolizer_rewrites;
 	/* At the end there is but one thread that does anything. */
 	if (kind == PROFILE_GOROUTINE && set->occasion == REPORT_EXIT)
 		return;
@@ -80,13 +89,6 @@ static void say_losses(const struct session *s)
 		log_line("%llu %s", (unsigned long long)n,
 			session_stat_names[i]);
 	}
-}
-
-static enum symbolizer_occasion what_follows(const struct set *set)
-{
-	if (set->occasion != REPORT_EXIT)
-		return SYMBOLIZER_GOES_ON;
-	return atomic_load(&process_goes_on) ? SYMBOLIZER_EXEC : SYMBOLIZER_END;
 }
 
 static void write_kinds(struct session *s, const struct set *set)

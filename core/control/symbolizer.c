@@ -260,32 +260,13 @@ static void start_and_wait(
 
 /* --- when ----------------------------------------------------------------- */
 
-static void start(enum symbolizer_occasion occasion, const char *path)
-{
-	struct arguments arguments;
-	const struct orphan_program program = { path, arguments.of,
-		environment };
-	bool comes_home = orphan_comes_home();
-	bool to_host = !comes_home && orphan_goes_to_host();
-	bool goes_on = occasion == SYMBOLIZER_GOES_ON;
+/* What has been found out for one occasion. */
+static struct {
+	bool made, comes_home;
 	/* It would end with us, or be left to who knows no such child. */
-	bool must_not_be_left = sys_getpid() == 1 || to_host ||
-				(comes_home && occasion == SYMBOLIZER_EXEC);
-
-	make_arguments(&arguments);
-	if (goes_on && comes_home)
-		start_keeping(&program);
-	else if (!goes_on && process.settings.symbols_wait_s)
-		start_and_wait(&program, must_not_be_left);
-	else if (must_not_be_left)
-		say_why_not("nobody would be there for the helper: set "
-			    "PPROFC_SYMBOLS_TIMEOUT",
-			"");
-	else if (comes_home)
-		(void)start_kept(&program);
-	else
-		start_detached(&program);
-}
+	bool must_not_be_left;
+	const char *path; /* of the helper; NULL = it may not be started */
+} plan;
 
 static bool may_start(const char **ret_path)
 {
@@ -304,21 +285,73 @@ static bool may_start(const char **ret_path)
 	return true;
 }
 
+static void make_plan(enum symbolizer_occasion occasion)
+{
+	bool to_host;
+
+	if (plan.made)
+		return;
+	plan.made = true;
+	if (!may_start(&plan.path)) {
+		plan.path = NULL;
+		return;
+	}
+	plan.comes_home = orphan_comes_home();
+	to_host = !plan.comes_home && orphan_goes_to_host();
+	plan.must_not_be_left = sys_getpid() == 1 || to_host ||
+				(plan.comes_home &&
+					occasion == SYMBOLIZER_EXEC);
+}
+
+static void start(enum symbolizer_occasion occasion)
+{
+	struct arguments arguments;
+	const struct orphan_program program = { plan.path, arguments.of,
+		environment };
+	bool goes_on = occasion == SYMBOLIZER_GOES_ON;
+
+	make_arguments(&arguments);
+	if (goes_on && plan.comes_home)
+		start_keeping(&program);
+	else if (!goes_on && process.settings.symbols_wait_s)
+		start_and_wait(&program, plan.must_not_be_left);
+	else if (plan.must_not_be_left)
+		say_why_not("nobody would be there for the helper: set "
+			    "PPROFC_SYMBOLS_TIMEOUT",
+			"");
+	else if (plan.comes_home)
+		(void)start_kept(&program);
+	else
+		start_detached(&program);
+}
+
+static void start_if_possible(enum symbolizer_occasion occasion)
+{
+	if (occasion != SYMBOLIZER_GOES_ON && run_does_it())
+		return;
+	make_plan(occasion);
+	if (!plan.path)
+		return;
+	start(occasion);
+	remember_files();
+}
+
+bool symbolizer_rewrites(void)
+{
+	if (!is_wanted() || run_does_it())
+		return false;
+	make_plan(SYMBOLIZER_END);
+	return plan.path && !plan.must_not_be_left;
+}
+
 void symbolizer_start(enum symbolizer_occasion occasion)
 {
-	const char *path;
-
-	if (!file_count)
+	if (file_count && occasion == SYMBOLIZER_GOES_ON && is_busy())
 		return;
-	if (occasion == SYMBOLIZER_GOES_ON && is_busy())
-		return;
-	if (occasion == SYMBOLIZER_GOES_ON || !run_does_it()) {
-		if (may_start(&path)) {
-			start(occasion, path);
-			remember_files();
-		}
-	}
+	if (file_count)
+		start_if_possible(occasion);
 	forget_files();
+	plan.made = false;
 }
 
 void symbolizer_forbid(void)
@@ -345,6 +378,7 @@ void symbolizer_end_kept(void)
 void symbolizer_reset(void)
 {
 	forget_files();
+	plan.made = false;
 	detached_pid = 0;
 	atomic_store(&keeping, 0);
 }

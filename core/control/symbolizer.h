@@ -23,6 +23,11 @@ enum symbolizer_occasion {
 	SYMBOLIZER_END,
 };
 
+/* The process ends: will the helper write at once, and compressed, what is
+ * written now? Then we need not. A "yes" that turns out wrong costs room on the
+ * disk. */
+bool symbolizer_rewrites(void) PP_ANY;
+
 /* Start the helper, unless it has nothing to do or has to wait; at an end wait
  * for it as long as PPROFC_SYMBOLS_TIMEOUT says. */
 void symbolizer_start(enum symbolizer_occasion occasion) PP_ANY;

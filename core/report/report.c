@@ -15,6 +15,7 @@
 #include "snapshot.h"
 
 #define GZIP_LEVEL 1 /* as Go: half the time for a tenth of the size */
+#define GZIP_STORED 0
 
 static int to_file(void *output, const void *data, size_t len)
 {
@@ -23,10 +24,10 @@ static int to_file(void *output, const void *data, size_t len)
 
 static int write_profile(const struct snapshot *snap,
 	const struct report_request *request, struct arena *arena,
-	struct output *out)
+	struct output *out, int level)
 {
 	struct gzip *gzip;
-	int err = gzip_begin(arena, GZIP_LEVEL, to_file, out, &gzip);
+	int err = gzip_begin(arena, level, to_file, out, &gzip);
 
 	if (!err)
 		err = profile_write(snap, request, arena, gzip_write, gzip);
@@ -42,6 +43,22 @@ static uint32_t next_number(
 	return atomic_fetch_add(&s->sequence[request->kind], 1) + 1;
 }
 
+static int write_named(const struct output_name *name,
+	const struct snapshot *snap, const struct report_request *request,
+	struct arena *arena, struct output *out, int level)
+{
+	int err = output_begin(out, name);
+
+	if (err)
+		return err;
+	err = write_profile(snap, request, arena, out, level);
+	if (err) {
+		output_abort(out);
+		return err;
+	}
+	return output_commit(out);
+}
+
 static int write_file(struct session *s, const struct snapshot *snap,
 	const struct report_request *request, struct arena *arena,
 	struct output *out)
@@ -53,16 +70,13 @@ static int write_file(struct session *s, const struct snapshot *snap,
 		.number = next_number(s, request),
 		.start_s = s->start_wall_ns / 1000000000u,
 	};
-	int err = output_begin(out, &name);
+	bool stored = request->is_rewritten && request->is_rewritten();
+	int err = write_named(&name, snap, request, arena, out,
+		stored ? GZIP_STORED : GZIP_LEVEL);
 
-	if (err)
-		return err;
-	err = write_profile(snap, request, arena, out);
-	if (err) {
-		output_abort(out);
-		return err;
-	}
-	err = output_commit(out);
+	/* There may be no room for that. */
+	if (err && stored)
+		err = write_named(&name, snap, request, arena, out, GZIP_LEVEL);
 	if (!err && name.number)
 		output_keep(&name, s->settings.keep);
 	return err;

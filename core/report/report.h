@@ -36,8 +36,9 @@ struct report_request {
 	const struct thread_stacks *threads; /* of the goroutine profile */
 	struct known_names *names; /* found for other profiles, too; NULL */
 	bool own_process; /* perf maps and /proc of this pid may be used */
-	const char *const *notes; /* more comments, NULL at the end; NULL */
-	uint64_t *ret_samples;	  /* how many the profile has; NULL */
+	const char *const *notes;   /* more comments, NULL at the end; NULL */
+	uint64_t *ret_samples;	    /* how many the profile has; NULL */
+	bool (*is_rewritten)(void); /* soon, by others? Then fast; NULL = no */
 };
 
 /*

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -146,6 +147,41 @@ def one_helper_gets_all_files_of_the_end():
                "another process id")
         expect_equal(sorted(stage.files(one)), stage.profiles(), "files")
         expect_equal(len(stage.profiles()), 2, "number of profiles")
+
+
+def is_stored(path):
+    """The first block of the gzip data, behind its header of ten bytes."""
+    return pathlib.Path(path).read_bytes()[10] >> 1 & 3 == 0
+
+
+def allocated(path):
+    return lib.Profile(pathlib.Path(path)).total("alloc_space")
+
+
+@case
+def what_the_helper_writes_again_is_not_compressed():
+    with Stage() as stage:
+        expect_equal(stage.run(allocating()).status, 3, "status")
+        stage.one()
+        stored, = stage.profiles("heap")
+        expect(is_stored(stored), "compressed")
+        size, total = os.stat(stored).st_size, allocated(stored)
+        os.unlink(stored)
+
+        def some_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+
+        for environment, popen in (({"PPROFC_SYMBOLS": "names"}, {}),
+                                   ({}, {"preexec_fn": some_room})):
+            program = stage.start(allocating(), environment, **popen)
+            expect_equal(program.wait(20), 3, "status")
+            stage.settle()
+            other, = stage.profiles("heap")
+            expect(not is_stored(other), f"stored: {environment}, {popen}")
+            expect(os.stat(other).st_size < size // 2, "no smaller")
+            # (perl keeps its environment, too)
+            expect(abs(allocated(other) - total) < 4096, "allocated")
+            os.unlink(other)
 
 
 @case

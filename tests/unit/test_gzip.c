@@ -19,6 +19,7 @@ struct collected {
 };
 
 static struct collected got;
+static int level = 1;
 static uint8_t input[MOST], output[MOST];
 
 static int collect(void *arg, const void *data, size_t len)
@@ -48,7 +49,7 @@ static void make_input(size_t n, bool random)
 static int push(struct arena *arena, size_t n, size_t part)
 {
 	struct gzip *g;
-	int err = gzip_begin(arena, 1, collect, &got, &g);
+	int err = gzip_begin(arena, level, collect, &got, &g);
 
 	for (size_t at = 0; at < n && !err; at += part)
 		err = gzip_write(g, input + at, PP_MIN(part, n - at));
@@ -113,6 +114,17 @@ TEST(what_repeats_gets_smaller)
 	CHECK(got.len < 20000);
 }
 
+TEST(what_is_stored_is_not_compressed)
+{
+	make_input(1000000, false);
+	level = 0;
+	CHECK_EQ(squeeze(1000000, 4096), 0);
+	level = 1;
+	CHECK_EQ(unpack(), 1000000);
+	CHECK(memcmp(input, output, 1000000) == 0);
+	CHECK(got.len > 1000000 && got.len < 1001000);
+}
+
 TEST(error_of_the_sink_ends_the_stream)
 {
 	make_input(MOST / 2, true);
@@ -151,6 +163,7 @@ int main(void)
 	RUN(stream_unpacks_to_the_input);
 	RUN(header_carries_no_time_and_no_name);
 	RUN(what_repeats_gets_smaller);
+	RUN(what_is_stored_is_not_compressed);
 	RUN(error_of_the_sink_ends_the_stream);
 	RUN(refused_memory_is_an_error);
 	return test_done();
