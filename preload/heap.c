@@ -129,7 +129,7 @@ void *reallocarray_counted(void *p, size_t n, size_t size)
 SLOW_PATH void free_near(void *p);
 void free_near(void *p)
 {
-	if (heap_listed(p))
+	if (filter_has(&process_wiped.filter, p))
 		heap_free(p);
 	real.free(p);
 }

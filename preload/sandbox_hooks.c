@@ -139,12 +139,23 @@ static unsigned long mode_of(long operation)
 
 /* seccomp(2): of filters for all threads, the answer may be a thread that
  * refuses. */
+static PP_COLD long name_by_syscall(
+	long n, long a, long b, long c, long d, long e)
+{
+	long ret = real.syscall(n, a, b, c, d, e);
+
+	thread_name_changed();
+	return ret;
+}
+
 static PP_COLD long by_syscall(long n, long a, long b, long c, long d, long e)
 {
 	bool new_listener = b & SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	uint32_t image;
 	long ret;
 
+	if (n == SYS_prctl && a == PR_SET_NAME)
+		return name_by_syscall(n, a, b, c, d, e);
 	if (n == SYS_prctl)
 		return hooked_prctl((int)a, (unsigned long)b, (unsigned long)c,
 			(unsigned long)d, (unsigned long)e);

@@ -4,14 +4,14 @@
  * Every free() asks, so nearly always the answer has to be no, at once, and out
  * of few cache lines, which the program would like for itself. So there are two
  * looks. The first, in the hook page, is at one counter for 16 KiB of
- * addresses: one cache line for a MiB. (With a counter for each KiB alone,
+ * addresses: one cache line for a MiB. (With one for each KiB alone,
  * free's hook took cc1plus half as long again: perf record -e cpu-clock.)
  *
- * The second look is for frees near a sampled object, one in 32 at most at the
- * default rate. It is at one counter for a KiB, and passes two in a thousand to
- * the live table; one in four at PPROFC_HEAP_RATE=4096. These counters are so
- * many that what lies far apart seldom shares one: with 16 GiB of memory in use
- * one such look in 32 is in vain.
+ * The second look is for frees near a sampled object: at the default rate one
+ * in 32 where a program uses up to some GiB, one in 8 where it uses 16 GiB. It
+ * is at one counter for 819 bytes, and passes less than two frees in a thousand
+ * in vain to the live table (one in five at PPROFC_HEAP_RATE=4096), and with 16
+ * GiB, as objects far apart come to share counters, one look in 32.
  *
  * The counters lie in process_wiped: what a child inherits is not listed.
  * Context: PP_ANY. Locking: none.
@@ -39,8 +39,8 @@ static inline unsigned filter_near_slot(const void *p)
 	return (uint32_t)(uintptr_t)p >> FILTER_NEAR_SHIFT;
 }
 
-/* (p >> 12) + (p >> 10): a KiB has one counter, and malloc's arenas, which lie
- * 64 MiB apart and are used from their start, do not have the same. */
+/* A counter for 819 bytes, in the order of addresses; malloc's arenas, which
+ * lie 64 MiB apart and are used from their start, do not have the same. */
 static inline unsigned filter_slot(const void *p)
 {
 	return (uint32_t)(uintptr_t)p * 5 >> 12;
@@ -50,6 +50,15 @@ _Static_assert(FILTER_SLOTS == 1u << (32 - 12), "filter_slot() is below");
 /* Every address is near a sampled object from now on: nothing is counted for
  * the first look, which would pass nearly all. */
 void filter_skip_near(struct filter *f) PP_ANY;
+
+/* The first look, where it is not written out in the hook page. */
+static inline __attribute__((always_inline)) bool filter_is_near(
+	const struct filter *f, const void *p)
+{
+	const uint8_t *near = (const uint8_t *)(uintptr_t)f->near;
+
+	return near[filter_near_slot(p)] != 0;
+}
 
 /*
  * The second look.

@@ -1,10 +1,10 @@
 /*
  * heap.h - which allocations are sampled, and what the hooks' slow paths do.
  *
- * The fast path is heap_due() and filter.h's first look: a few instructions
- * each, then the hook tail-calls the real function. For the malloc family these
- * are written out in the hook page (preload/hook_page.c): change both. Only
- *when one of them says yes:
+ * The fast path is heap_due() and heap_listed(): a few instructions each, then
+ * the hook tail-calls the real function. For the malloc family the first and
+ * the first look of the second are written out in the hook page
+ * (preload/hook_page.c): change both. Only when one of them says yes:
  *
  *	weight = heap_begin(size);
  *	p = real.malloc(size);
@@ -47,10 +47,11 @@ static inline __attribute__((always_inline)) bool heap_due(size_t size)
 	return arch_sub_borrows(&thread_state.heap_until, (uint64_t)size + 1);
 }
 
-/* May p be a sampled object? filter.h: the second look. */
+/* May p be a sampled object? Both looks of filter.h. */
 static inline __attribute__((always_inline)) bool heap_listed(const void *p)
 {
-	return filter_has(&process_wiped.filter, p);
+	return filter_is_near(&process_wiped.filter, p) &&
+	       filter_has(&process_wiped.filter, p);
 }
 
 /* The longest countdown. Where more is left, an allocation has just taken more

@@ -144,7 +144,9 @@ static PP_COLD void grow(struct rule_table *old)
 		uint64_t value = atomic_load(&old->rules[i].value);
 		uint64_t key = atomic_load(&old->rules[i].check) ^ value;
 
-		if (value && key >> RULE_KEY_ADDRESS_BITS == generation)
+		/* Halves of two stores hardly ever belong here. */
+		if (value && key >> RULE_KEY_ADDRESS_BITS == generation &&
+			(rule_home(old, rule_key_address(key)) ^ i) < RULE_WAYS)
 			(void)put(t, key, value);
 	}
 	for (unsigned i = 0; i < RULE_MODULE_SLOTS; i++) {

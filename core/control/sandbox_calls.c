@@ -57,6 +57,7 @@ const struct sandbox_call sandbox_calls[] = {
 	CALL(munmap),
 	CALL(munlock),
 	CALL(madvise),
+	CALL_WITH(madvise, 2, MADV_POPULATE_WRITE),
 	CALL(ftruncate),
 	CALL(truncate),
 	CALL(statfs),

@@ -268,12 +268,18 @@ static struct {
 	const char *path; /* of the helper; NULL = it may not be started */
 } plan;
 
+static bool is_forbidden(void)
+{
+	if (!atomic_load(&forbidden))
+		return false;
+	say_why_not("the program's sandbox forbids it", "");
+	return true;
+}
+
 static bool may_start(const char **ret_path)
 {
-	if (atomic_load(&forbidden)) {
-		say_why_not("the program's sandbox forbids it", "");
+	if (is_forbidden())
 		return false;
-	}
 	if (!find_helper(ret_path))
 		return false;
 	if (orphan_is_forbidden()) {
@@ -330,7 +336,8 @@ static void start_if_possible(enum symbolizer_occasion occasion)
 	if (occasion != SYMBOLIZER_GOES_ON && run_does_it())
 		return;
 	make_plan(occasion);
-	if (!plan.path)
+	/* Another thread may have put on a sandbox since. */
+	if (!plan.path || is_forbidden())
 		return;
 	start(occasion);
 	remember_files();

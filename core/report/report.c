@@ -15,7 +15,10 @@
 #include "snapshot.h"
 
 #define GZIP_LEVEL 1 /* as Go: half the time for a tenth of the size */
+/* Where it will be written again: not what is large, or a disk that has room
+ * for the profiles might have none for these. */
 #define GZIP_STORED 0
+#define STORED_ROWS_MOST 4096u
 
 static int to_file(void *output, const void *data, size_t len)
 {
@@ -70,7 +73,9 @@ static int write_file(struct session *s, const struct snapshot *snap,
 		.number = next_number(s, request),
 		.start_s = s->start_wall_ns / 1000000000u,
 	};
-	bool stored = request->is_rewritten && request->is_rewritten();
+	bool stored = request->is_rewritten &&
+		      snap->count <= STORED_ROWS_MOST &&
+		      request->is_rewritten();
 	int err = write_named(&name, snap, request, arena, out,
 		stored ? GZIP_STORED : GZIP_LEVEL);
 

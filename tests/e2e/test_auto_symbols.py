@@ -353,6 +353,7 @@ def no_helper(stage, environment, reason):
     expect(done.profiles, "no profile")
     expect_equal(len(stage.said("begun")), before, "helpers")
     expect(reason in stage.log(), f"the log says {stage.log()!r}")
+    return [is_stored(p) for p in stage.profiles()]
 
 
 @case
@@ -363,7 +364,8 @@ def without_a_helper_names_stay_and_the_log_says_so():
         if installed.exists():
             lib.note(f"left out: {installed} is there")
             return
-        no_helper(stage, {}, "there is no pprofc-symbolize")
+        stored = no_helper(stage, {}, "there is no pprofc-symbolize")
+        expect(stored and not any(stored), f"not compressed: {stored}")
         stage.helper.write_text("nothing that can be executed")
         stage.helper.chmod(0o755)
         no_helper(stage, {}, "cannot run " + str(stage.helper))
@@ -473,6 +475,7 @@ def run_waits_and_starts_the_helper_itself():
         expect_equal(stage.said()[0]["arguments"][1:], stage.profiles(),
                      "files")
         expect(b"source lines" not in err, f"it says {err!r}")
+        expect(not any(is_stored(p) for p in stage.profiles()), "stored")
 
 
 @case

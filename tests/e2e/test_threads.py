@@ -7,12 +7,14 @@ most, whatever the number of threads: PERIODS, beside 2 % of the truth.
 """
 
 
+import collections
 import math
 
 import lib
 from lib import case, expect, expect_equal
 
 PERIODS = 4
+WAYS = {"by_pthread", "by_prctl", "by_syscall", "by_another", "by_file"}
 
 
 def measure(what, hz=100, **env):
@@ -86,20 +88,22 @@ def names_are_labels():
 
 @case
 def a_new_name_is_a_label_at_once():
-    """Each name has 5 times 20 samples, and each time the first and the last
-    one may be the neighbour's. Somebody who writes the file is not seen: the
-    name before is kept for 7 more samples of 4 ms at most."""
+    """The thread has the name of the function it is in. Somebody who writes the
+    file is not seen: the name before is kept for 7 more samples of 4 ms."""
     rusage, profile, _ = measure("renames", hz=250)
     expect_total(rusage, profile, hz=250)
-    found = by_thread(profile)
-    lib.note(f"{found}")
-    most, unseen = 5 * 2 * 4e6, 5 * 7 * 4e6
-    for name, late, early in (("by prctl", 0, 0), ("by syscall", 0, 0),
-                              ("by another", 0, unseen),
-                              ("by file", unseen, 0), ("by pthread", 0, 0)):
-        ns = found.get(name, 0)
-        expect(400e6 - most - late <= ns <= 400e6 + most + early,
-               f"{name} has {ns} ns; all: {found}")
+    column = profile.column("cpu")
+    right, late = collections.Counter(), collections.Counter()
+    for sample in profile.samples:
+        name = sample.labels.get("thread")
+        for where in {lib.name_of(l) for l in sample.stack} & WAYS:
+            (right if where == name else late)[where] += \
+                sample.values[column]
+    lib.note(f"right {dict(right)}, late {dict(late)}")
+    for where in WAYS - {"by_file"}:
+        expect(right[where] >= 320e6 and late[where] == 0,
+               f"{where}: {right[where]} ns of 400e6, {late[where]} late")
+    expect(0 < late["by_file"] <= 5 * 7 * 4e6, f"late: {late}")
 
 
 @case

@@ -100,7 +100,7 @@ static void names(void)
 
 static void *names_main(void *main_thread)
 {
-	pthread_setname_np(*(pthread_t *)main_thread, "by another");
+	pthread_setname_np(*(pthread_t *)main_thread, "by_another");
 	return NULL;
 }
 
@@ -112,23 +112,34 @@ static void name_by_file(const char *name)
 		perror("/proc/thread-self/comm");
 }
 
-/* One thread, 5 times 80 ms with each way to get a name. */
+#define SPINS(name)                                   \
+	static __attribute__((noipa)) void name(void) \
+	{                                             \
+		spin(80);                             \
+	}
+SPINS(by_pthread)
+SPINS(by_prctl)
+SPINS(by_syscall)
+SPINS(by_another)
+SPINS(by_file)
+
+/* One thread gets names in each way, and works in functions called so. */
 static void renames(void)
 {
 	pthread_t t, self = pthread_self();
 
 	for (int i = 0; i < 5; i++) {
-		pthread_setname_np(self, "by pthread");
-		spin(80);
-		prctl(PR_SET_NAME, "by prctl", 0, 0, 0);
-		spin(80);
-		syscall(SYS_prctl, PR_SET_NAME, "by syscall", 0, 0, 0);
-		spin(80);
+		pthread_setname_np(self, "by_pthread");
+		by_pthread();
+		prctl(PR_SET_NAME, "by_prctl", 0, 0, 0);
+		by_prctl();
+		syscall(SYS_prctl, PR_SET_NAME, "by_syscall", 0, 0, 0);
+		by_syscall();
 		pthread_create(&t, NULL, names_main, &self);
 		pthread_join(t, NULL);
-		spin(80);
-		name_by_file("by file");
-		spin(80);
+		by_another();
+		name_by_file("by_file");
+		by_file();
 	}
 }
 
