@@ -137,8 +137,6 @@ static unsigned long mode_of(long operation)
 						    : SECCOMP_MODE_DISABLED;
 }
 
-/* seccomp(2): of filters for all threads, the answer may be a thread that
- * refuses. */
 static PP_COLD long name_by_syscall(
 	long n, long a, long b, long c, long d, long e)
 {
@@ -148,6 +146,8 @@ static PP_COLD long name_by_syscall(
 	return ret;
 }
 
+/* seccomp(2): of filters for all threads, the answer may be a thread that
+ * refuses. */
 static PP_COLD long by_syscall(long n, long a, long b, long c, long d, long e)
 {
 	bool new_listener = b & SECCOMP_FILTER_FLAG_NEW_LISTENER;

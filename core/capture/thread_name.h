@@ -1,12 +1,12 @@
 /*
  * thread_name.h - the name that a thread's CPU samples carry.
  *
- * To ask the kernel takes an eighth of the time of a sample in a program that
- * uses the processor's caches for itself. So the name is kept with the thread,
- * until the program is seen to name a thread: by pthread_setname_np(), or by
- * libc's prctl() or syscall(). Who writes to /proc/PID/task/TID/comm, or makes
- * a system call of its own, is not seen: a kept name serves THREAD_NAME_USES
- * times.
+ * To ask the kernel at each sample costs a good part of it, where the program
+ * has had the processor's caches for itself. So the name is kept with the
+ * thread, until the program is seen to name a thread: by pthread_setname_np(),
+ * or by libc's prctl() or syscall(). Who writes to /proc/PID/task/TID/comm, or
+ * makes a system call of its own, is not seen: a kept name serves
+ * THREAD_NAME_USES times.
  */
 #ifndef THREAD_NAME_H
 #define THREAD_NAME_H
